@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tables of <cpu> and <features>. */
+#include "domain/tables.h"
+
+VB_ENUM(vb_domain_cpu_mode_enum, "CPU mode", NULL, "custom", "host-model", "host-passthrough",
+        "maximum");
+VB_ENUM(vb_domain_cpu_match_enum, "CPU match", NULL, "minimum", "exact", "strict");
+VB_ENUM(vb_domain_cpu_check_enum, "CPU check", NULL, "none", "partial", "full");
+VB_ENUM(vb_domain_cpu_policy_enum, "CPU feature policy", NULL, "force", "require", "optional",
+        "disable", "forbid");
+
+#define ZERO .flags = VB_XML_ZERO_IS_VALUE
+
+static const VbXmlField feature_fields[] = {
+    VB_XML_ENUMV(VbDomainCpuFeature, policy, "@policy", vb_domain_cpu_policy_enum),
+    VB_XML_STR(VbDomainCpuFeature, name, "@name", .flags = VB_XML_REQUIRED),
+};
+static VB_XML_TYPE(feature_type, VbDomainCpuFeature, "feature", feature_fields);
+
+static const VbXmlField distance_fields[] = {
+    VB_XML_UINT(VbDomainNumaDistance, id, "@id", VB_XML_HAS(VbDomainNumaDistance, has_id), ZERO),
+    VB_XML_UINT(VbDomainNumaDistance, value, "@value"),
+};
+static VB_XML_TYPE(distance_type, VbDomainNumaDistance, "sibling", distance_fields);
+
+static const VbXmlField cell_cache_fields[] = {
+    VB_XML_UINT(VbDomainNumaCache, level, "@level"),
+    VB_XML_STR(VbDomainNumaCache, associativity, "@associativity"),
+    VB_XML_STR(VbDomainNumaCache, policy, "@policy"),
+    VB_XML_UINT64(VbDomainNumaCache, size, "size/@value"),
+    VB_XML_STR(VbDomainNumaCache, size_unit, "size/@unit"),
+    VB_XML_UINT64(VbDomainNumaCache, line, "line/@value"),
+    VB_XML_STR(VbDomainNumaCache, line_unit, "line/@unit"),
+};
+static VB_XML_TYPE(cell_cache_type, VbDomainNumaCache, "cache", cell_cache_fields);
+
+#define C VbDomainNumaCell
+static const VbXmlField cell_fields[] = {
+    VB_XML_UINT(C, id, "@id", VB_XML_HAS(C, has_id), ZERO),
+    VB_XML_BITMAP(C, cpus, "@cpus"),
+    VB_XML_SIZE(C, memory_kib, "@memory", VB_XML_HAS(C, has_memory), ZERO),
+    VB_XML_STR(C, mem_access, "@memAccess"),
+    VB_XML_BOOL(C, discard, "@discard"),
+    VB_XML_LIST(C, distances, "distances/sibling", distance_type),
+    VB_XML_LIST(C, caches, "cache", cell_cache_type),
+};
+static VB_XML_TYPE(cell_type, C, "cell", cell_fields);
+#undef C
+
+static const VbXmlField link_fields[] = {
+    VB_XML_UINT(VbDomainNumaLink, initiator, "@initiator",
+                VB_XML_HAS(VbDomainNumaLink, has_initiator), ZERO),
+    VB_XML_UINT(VbDomainNumaLink, target, "@target", VB_XML_HAS(VbDomainNumaLink, has_initiator),
+                ZERO),
+    VB_XML_UINT(VbDomainNumaLink, cache, "@cache"),
+    VB_XML_STR(VbDomainNumaLink, type, "@type"),
+    VB_XML_UINT64(VbDomainNumaLink, value, "@value"),
+    VB_XML_STR(VbDomainNumaLink, unit, "@unit"),
+};
+static VB_XML_TYPE(latency_type, VbDomainNumaLink, "latency", link_fields);
+static VB_XML_TYPE(bandwidth_type, VbDomainNumaLink, "bandwidth", link_fields);
+
+#define C VbDomainCpu
+static const VbXmlField cpu_fields[] = {
+    VB_XML_ENUMV(C, mode, "@mode", vb_domain_cpu_mode_enum),
+    VB_XML_ENUMV(C, match, "@match", vb_domain_cpu_match_enum),
+    VB_XML_ENUMV(C, check, "@check", vb_domain_cpu_check_enum),
+    VB_XML_SWITCH(C, migratable, "@migratable"),
+    VB_XML_STR(C, model, "model"),
+    VB_XML_STR(C, fallback, "model/@fallback"),
+    VB_XML_STR(C, model_vendor_id, "model/@vendor_id"),
+    VB_XML_STR(C, vendor, "vendor"),
+    VB_XML_UINT(C, sockets, "topology/@sockets"),
+    VB_XML_UINT(C, dies, "topology/@dies"),
+    VB_XML_UINT(C, cores, "topology/@cores"),
+    VB_XML_UINT(C, threads, "topology/@threads"),
+    VB_XML_INT(C, cache_level, "cache/@level", VB_XML_HAS(C, has_cache_level), ZERO),
+    VB_XML_STR(C, cache_mode, "cache/@mode"),
+    VB_XML_STR(C, maxphysaddr_mode, "maxphysaddr/@mode"),
+    VB_XML_UINT(C, maxphysaddr_bits, "maxphysaddr/@bits"),
+    VB_XML_LIST(C, features, "feature", feature_type),
+    VB_XML_LIST(C, numa, "numa/cell", cell_type),
+    VB_XML_LIST(C, numa_latencies, "numa/interconnects/latency", latency_type),
+    VB_XML_LIST(C, numa_bandwidths, "numa/interconnects/bandwidth", bandwidth_type),
+};
+VB_XML_TYPE(vb_domain_cpu_type, C, "cpu", cpu_fields,
+            .doc = "The guest's CPU: model, features, topology, NUMA.");
+#undef C
+
+#define H VbDomainHyperv
+#define SWITCH(name) VB_XML_SWITCH(H, name, #name "/@state")
+static const VbXmlField hyperv_fields[] = {
+    VB_XML_STR(H, mode, "@mode"),
+    SWITCH(relaxed),
+    SWITCH(vapic),
+    SWITCH(spinlocks),
+    VB_XML_UINT(H, spinlocks_retries, "spinlocks/@retries"),
+    SWITCH(vpindex),
+    SWITCH(runtime),
+    SWITCH(synic),
+    SWITCH(stimer),
+    VB_XML_SWITCH(H, stimer_direct, "stimer/direct/@state"),
+    SWITCH(reset),
+    SWITCH(vendor_id),
+    VB_XML_STR(H, vendor_id_value, "vendor_id/@value"),
+    SWITCH(frequencies),
+    SWITCH(reenlightenment),
+    SWITCH(tlbflush),
+    VB_XML_SWITCH(H, tlbflush_direct, "tlbflush/direct/@state"),
+    VB_XML_SWITCH(H, tlbflush_extended, "tlbflush/extended/@state"),
+    SWITCH(ipi),
+    SWITCH(evmcs),
+    SWITCH(avic),
+    SWITCH(emsr_bitmap),
+    SWITCH(xmm_input),
+};
+static VB_XML_TYPE(hyperv_type, H, "hyperv", hyperv_fields, .doc = "Hyper-V enlightenments.");
+
+#define K VbDomainKvm
+static const VbXmlField kvm_fields[] = {
+    VB_XML_SWITCH(K, hidden, "hidden/@state"),
+    VB_XML_SWITCH(K, hint_dedicated, "hint-dedicated/@state"),
+    VB_XML_SWITCH(K, poll_control, "poll-control/@state"),
+    VB_XML_SWITCH(K, pv_ipi, "pv-ipi/@state"),
+    VB_XML_SWITCH(K, dirty_ring, "dirty-ring/@state"),
+    VB_XML_UINT(K, dirty_ring_size, "dirty-ring/@size"),
+};
+static VB_XML_TYPE(kvm_type, K, "kvm", kvm_fields);
+
+#define F VbDomainFeatures
+static const VbXmlField features_fields[] = {
+    VB_XML_PRESENT(F, acpi, "acpi"),
+    VB_XML_PRESENT(F, apic, "apic"),
+    VB_XML_SWITCH(F, apic_eoi, "apic/@eoi"),
+    VB_XML_PRESENT(F, pae, "pae"),
+    VB_XML_PRESENT(F, hap, "hap"),
+    VB_XML_SWITCH(F, hap_state, "hap/@state"),
+    VB_XML_PRESENT(F, viridian, "viridian"),
+    VB_XML_PRESENT(F, privnet, "privnet"),
+    VB_XML_STRUCT(F, hyperv, "hyperv", hyperv_type),
+    VB_XML_STRUCT(F, kvm, "kvm", kvm_type),
+    VB_XML_PRESENT(F, has_pvspinlock, "pvspinlock"),
+    VB_XML_SWITCH(F, pvspinlock, "pvspinlock/@state"),
+    VB_XML_PRESENT(F, has_pmu, "pmu"),
+    VB_XML_SWITCH(F, pmu, "pmu/@state"),
+    VB_XML_PRESENT(F, has_vmport, "vmport"),
+    VB_XML_SWITCH(F, vmport, "vmport/@state"),
+    VB_XML_PRESENT(F, gic, "gic"),
+    VB_XML_STR(F, gic_version, "gic/@version"),
+    VB_XML_PRESENT(F, has_smm, "smm"),
+    VB_XML_SWITCH(F, smm, "smm/@state"),
+    VB_XML_UINT64(F, tseg_size, "smm/tseg"),
+    VB_XML_STR(F, tseg_unit, "smm/tseg/@unit"),
+    VB_XML_STR(F, ioapic_driver, "ioapic/@driver"),
+    VB_XML_PRESENT(F, has_vmcoreinfo, "vmcoreinfo"),
+    VB_XML_SWITCH(F, vmcoreinfo, "vmcoreinfo/@state"),
+    VB_XML_STR(F, msrs_unknown, "msrs/@unknown"),
+    VB_XML_STR(F, ibs, "ibs/@value"),
+    VB_XML_SIZE(F, tcg_tb_cache_mib, "tcg/tb-cache", .unit = 1024 * 1024),
+    VB_XML_PRESENT(F, has_async_teardown, "async-teardown"),
+    VB_XML_BOOL(F, async_teardown, "async-teardown/@enabled"),
+    VB_XML_SWITCH(F, ps2, "ps2/@state"),
+};
+VB_XML_TYPE(vb_domain_features_type, F, "features", features_fields,
+            .doc = "What the machine can do.");

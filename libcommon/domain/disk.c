@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tables of <disk>, its sources and backing stores. */
+#include "domain/domain.h"
+
+VB_ENUM(vb_domain_storage_type_enum, "storage type", NULL, "file", "block", "dir", "network",
+        "volume", "nvme", "vhostuser", "vhostvdpa");
+VB_ENUM(vb_domain_disk_device_enum, "disk device", "disk", "cdrom", "floppy", "lun");
+VB_ENUM(vb_domain_disk_bus_enum, "disk bus", NULL, "ide", "fdc", "scsi", "virtio", "xen", "usb",
+        "uml", "sata", "sd");
+VB_ENUM(vb_domain_image_format_enum, "driver format value", NULL, "raw", "dir", "bochs", "cloop",
+        "dmg", "iso", "vpc", "vdi", "fat", "vhd", "ploop", "cow", "qcow", "qcow2", "qed", "vmdk");
+VB_ENUM(vb_domain_disk_cache_enum, "cache", "default", "none", "writethrough", "writeback",
+        "directsync", "unsafe");
+VB_ENUM(vb_domain_disk_io_enum, "io", "default", "native", "threads", "io_uring");
+VB_ENUM(vb_domain_disk_error_policy_enum, "error policy", "default", "stop", "report", "ignore",
+        "enospace");
+VB_ENUM(vb_domain_disk_discard_enum, "discard", "default", "unmap", "ignore");
+VB_ENUM(vb_domain_disk_detect_zeroes_enum, "detect_zeroes", "default", "off", "on", "unmap");
+VB_ENUM(vb_domain_disk_model_enum, "disk model", NULL, "virtio", "virtio-transitional",
+        "virtio-non-transitional");
+VB_ENUM(vb_domain_net_protocol_enum, "protocol", NULL, "nbd", "rbd", "sheepdog", "gluster", "iscsi",
+        "http", "https", "ftp", "ftps", "tftp", "ssh", "vxhs", "nfs");
+VB_ENUM(vb_domain_startup_policy_enum, "startup policy", NULL, "mandatory", "requisite",
+        "optional");
+
+/* source */
+static const VbXmlField host_fields[] = {
+    VB_XML_STR(VbDomainStorageHost, name, "@name"),
+    VB_XML_STR(VbDomainStorageHost, port, "@port"),
+    VB_XML_STR(VbDomainStorageHost, transport, "@transport"),
+    VB_XML_STR(VbDomainStorageHost, socket, "@socket"),
+};
+static VB_XML_TYPE(host_type, VbDomainStorageHost, "host", host_fields);
+
+static const VbXmlField cookie_fields[] = {
+    VB_XML_STR(VbDomainStorageCookie, name, "@name"),
+    VB_XML_STR(VbDomainStorageCookie, value, "."),
+};
+static VB_XML_TYPE(cookie_type, VbDomainStorageCookie, "cookie", cookie_fields);
+
+static const VbXmlField encryption_secret_fields[] = {
+    VB_XML_STR(VbDomainEncryptionSecret, type, "@type"),
+    VB_XML_STR(VbDomainEncryptionSecret, uuid, "@uuid"),
+    VB_XML_STR(VbDomainEncryptionSecret, usage, "@usage"),
+};
+static VB_XML_TYPE(encryption_secret_type, VbDomainEncryptionSecret, "secret",
+                   encryption_secret_fields);
+
+static const VbXmlField encryption_fields[] = {
+    VB_XML_STR(VbDomainEncryption, format, "@format"),
+    VB_XML_STR(VbDomainEncryption, engine, "@engine"),
+    VB_XML_LIST(VbDomainEncryption, secrets, "secret", encryption_secret_type),
+};
+static VB_XML_TYPE(encryption_type, VbDomainEncryption, "encryption", encryption_fields);
+
+static const VbXmlField source_seclabel_fields[] = {
+    VB_XML_STR(VbDomainSourceSeclabel, model, "@model"),
+    VB_XML_BOOL(VbDomainSourceSeclabel, labelskip, "@labelskip"),
+    VB_XML_BOOL(VbDomainSourceSeclabel, relabel, "@relabel"),
+    VB_XML_STR(VbDomainSourceSeclabel, label, "label"),
+};
+VB_XML_TYPE(vb_domain_source_seclabel_type, VbDomainSourceSeclabel, "seclabel",
+            source_seclabel_fields);
+
+#define S VbDomainDiskSource
+#define WHEN(kind) VB_XML_WHEN(VbDomainDiskSource, type, VB_XML_BIT(VB_DOMAIN_STORAGE_##kind))
+#define ADDRESS(member, path, digits)                                                              \
+    VB_XML_UINT(S, nvme.member, path, VB_XML_HAS(S, has_nvme), WHEN(NVME),                         \
+                .flags = VB_XML_HEX | VB_XML_ZERO_IS_VALUE, .width = (digits))
+/* its @type is an attribute of the element around it, whose table reads it */
+static const VbXmlField source_fields[] = {
+    VB_XML_STR(S, file, "source/@file", WHEN(FILE)),
+    VB_XML_STR(S, dev, "source/@dev", WHEN(BLOCK)),
+    VB_XML_STR(S, dir, "source/@dir", WHEN(DIR)),
+    VB_XML_ENUMV(S, protocol, "source/@protocol", vb_domain_net_protocol_enum, WHEN(NETWORK)),
+    VB_XML_STR(S, name, "source/@name", WHEN(NETWORK)),
+    VB_XML_STR(S, query, "source/@query", WHEN(NETWORK)),
+    VB_XML_BOOL(S, tls, "source/@tls", WHEN(NETWORK)),
+    VB_XML_STR(S, tls_hostname, "source/@tlsHostname", WHEN(NETWORK)),
+    VB_XML_STR(S, pool, "source/@pool", WHEN(VOLUME)),
+    VB_XML_STR(S, volume, "source/@volume", WHEN(VOLUME)),
+    VB_XML_STR(S, volume_mode, "source/@mode", WHEN(VOLUME)),
+    VB_XML_STR(S, nvme_type, "source/@type", WHEN(NVME)),
+    VB_XML_BOOL(S, nvme_managed, "source/@managed", WHEN(NVME)),
+    VB_XML_UINT64(S, nvme_namespace, "source/@namespace", WHEN(NVME)),
+    ADDRESS(domain, "source/address/@domain", 4),
+    ADDRESS(bus, "source/address/@bus", 2),
+    ADDRESS(slot, "source/address/@slot", 2),
+    ADDRESS(function, "source/address/@function", 1),
+    VB_XML_STR(S, vhost_type, "source/@type", WHEN(VHOST_USER)),
+    VB_XML_STR(S, vhost_path, "source/@path", WHEN(VHOST_USER)),
+    VB_XML_BOOL(S, reconnect, "source/reconnect/@enabled"),
+    VB_XML_UINT(S, reconnect_timeout_s, "source/reconnect/@timeout"),
+    VB_XML_ENUMV(S, startup_policy, "source/@startupPolicy", vb_domain_startup_policy_enum),
+    VB_XML_UINT(S, index, "source/@index", .flags = VB_XML_LIVE_ONLY),
+    VB_XML_LIST(S, hosts, "source/host", host_type, WHEN(NETWORK)),
+    VB_XML_STR(S, snapshot, "source/snapshot/@name", WHEN(NETWORK)),
+    VB_XML_STR(S, config_file, "source/config/@file", WHEN(NETWORK)),
+    VB_XML_LIST(S, seclabels, "source/seclabel", vb_domain_source_seclabel_type),
+    VB_XML_STR(S, initiator_iqn, "source/initiator/iqn/@name", WHEN(NETWORK)),
+    VB_XML_BOOL(S, ssl_verify, "source/ssl/@verify", WHEN(NETWORK)),
+    VB_XML_LIST(S, cookies, "source/cookies/cookie", cookie_type, WHEN(NETWORK)),
+    VB_XML_UINT64(S, readahead, "source/readahead/@size", WHEN(NETWORK)),
+    VB_XML_UINT64(S, timeout_s, "source/timeout/@seconds", WHEN(NETWORK)),
+    VB_XML_STR(S, auth_username, "source/auth/@username"),
+    VB_XML_STR(S, auth_secret_type, "source/auth/secret/@type"),
+    VB_XML_STR(S, auth_secret_usage, "source/auth/secret/@usage"),
+    VB_XML_STR(S, auth_secret_uuid, "source/auth/secret/@uuid"),
+    VB_XML_STRUCT(S, encryption, "source/encryption", encryption_type),
+    VB_XML_BOOL(S, reservations_managed, "source/reservations/@managed"),
+    VB_XML_STR(S, reservations_type, "source/reservations/source/@type"),
+    VB_XML_STR(S, reservations_path, "source/reservations/source/@path"),
+    VB_XML_STR(S, reservations_mode, "source/reservations/source/@mode"),
+    VB_XML_STR(S, identity_user, "source/identity/@user", WHEN(NETWORK)),
+    VB_XML_STR(S, identity_group, "source/identity/@group", WHEN(NETWORK)),
+    VB_XML_STR(S, slice_type, "source/slices/slice/@type"),
+    VB_XML_UINT64(S, slice_offset, "source/slices/slice/@offset", VB_XML_HAS(S, has_slice),
+                  .flags = VB_XML_ZERO_IS_VALUE),
+    VB_XML_UINT64(S, slice_size, "source/slices/slice/@size"),
+    VB_XML_STR(S, fdgroup, "source/@fdgroup", WHEN(FILE)),
+};
+VB_XML_TYPE(vb_domain_disk_source_type, VbDomainDiskSource, "source", source_fields,
+            .doc = "Where a disk's data lies on the host.");
+#undef S
+
+/* backing store: the type contains itself */
+static const VbXmlType backing_type;
+static const VbXmlField backing_fields[] = {
+    VB_XML_ENUMV(VbDomainBackingStore, source.type, "@type", vb_domain_storage_type_enum),
+    VB_XML_UINT(VbDomainBackingStore, index, "@index", .flags = VB_XML_LIVE_ONLY),
+    VB_XML_ENUMV(VbDomainBackingStore, format, "format/@type", vb_domain_image_format_enum),
+    VB_XML_SIZE(VbDomainBackingStore, metadata_cache_size, "format/metadata_cache/max_size",
+                .unit = 1, .unit_name = "bytes"),
+    VB_XML_EMBED(VbDomainBackingStore, source, ".", vb_domain_disk_source_type),
+    VB_XML_STRUCT(VbDomainBackingStore, backing, "backingStore", backing_type),
+};
+static VB_XML_TYPE(backing_type, VbDomainBackingStore, "backingStore", backing_fields,
+                   .doc = "The image below this one; an empty element ends the chain.");
+
+/* limits */
+#define LIMIT(name) VB_XML_UINT64(VbDomainDiskIotune, name, #name)
+static const VbXmlField iotune_fields[] = {
+    LIMIT(total_bytes_sec),
+    LIMIT(read_bytes_sec),
+    LIMIT(write_bytes_sec),
+    LIMIT(total_iops_sec),
+    LIMIT(read_iops_sec),
+    LIMIT(write_iops_sec),
+    LIMIT(total_bytes_sec_max),
+    LIMIT(read_bytes_sec_max),
+    LIMIT(write_bytes_sec_max),
+    LIMIT(total_iops_sec_max),
+    LIMIT(read_iops_sec_max),
+    LIMIT(write_iops_sec_max),
+    LIMIT(size_iops_sec),
+    VB_XML_STR(VbDomainDiskIotune, group_name, "group_name"),
+    LIMIT(total_bytes_sec_max_length),
+    LIMIT(read_bytes_sec_max_length),
+    LIMIT(write_bytes_sec_max_length),
+    LIMIT(total_iops_sec_max_length),
+    LIMIT(read_iops_sec_max_length),
+    LIMIT(write_iops_sec_max_length),
+};
+static VB_XML_TYPE(iotune_type, VbDomainDiskIotune, "iotune", iotune_fields);
+
+/* the device */
+#define D VbDomainDisk
+static const VbXmlField disk_fields[] = {
+    VB_XML_ENUMV(D, source.type, "@type", vb_domain_storage_type_enum),
+    VB_XML_ENUMV(D, device, "@device", vb_domain_disk_device_enum, .flags = VB_XML_ZERO_IS_VALUE),
+    VB_XML_ENUMV(D, model, "@model", vb_domain_disk_model_enum),
+    VB_XML_BOOL(D, rawio, "@rawio"),
+    VB_XML_STR(D, sgio, "@sgio"),
+    VB_XML_STR(D, snapshot, "@snapshot"),
+    VB_XML_STR(D, driver_name, "driver/@name"),
+    VB_XML_ENUMV(D, format, "driver/@type", vb_domain_image_format_enum,
+                 .flags = VB_XML_UNSUPPORTED),
+    VB_XML_ENUMV(D, cache, "driver/@cache", vb_domain_disk_cache_enum),
+    VB_XML_ENUMV(D, error_policy, "driver/@error_policy", vb_domain_disk_error_policy_enum),
+    VB_XML_ENUMV(D, rerror_policy, "driver/@rerror_policy", vb_domain_disk_error_policy_enum),
+    VB_XML_ENUMV(D, io, "driver/@io", vb_domain_disk_io_enum),
+    VB_XML_SWITCH(D, ioeventfd, "driver/@ioeventfd"),
+    VB_XML_SWITCH(D, event_idx, "driver/@event_idx"),
+    VB_XML_SWITCH(D, copy_on_read, "driver/@copy_on_read"),
+    VB_XML_ENUMV(D, discard, "driver/@discard", vb_domain_disk_discard_enum),
+    VB_XML_UINT(D, iothread, "driver/@iothread", .min = 1, .max = G_MAXUINT32),
+    VB_XML_ENUMV(D, detect_zeroes, "driver/@detect_zeroes", vb_domain_disk_detect_zeroes_enum),
+    VB_XML_SWITCH(D, discard_no_unref, "driver/@discard_no_unref"),
+    VB_XML_UINT(D, queues, "driver/@queues"),
+    VB_XML_UINT(D, queue_size, "driver/@queue_size"),
+    VB_XML_EMBED(D, virtio, "driver", vb_domain_virtio_type),
+    VB_XML_SIZE(D, metadata_cache_size, "driver/metadata_cache/max_size", .unit = 1,
+                .unit_name = "bytes"),
+    VB_XML_STR(D, old_auth_username, "auth/@username"),
+    VB_XML_STR(D, old_auth_secret_type, "auth/secret/@type"),
+    VB_XML_STR(D, old_auth_secret_usage, "auth/secret/@usage"),
+    VB_XML_STR(D, old_auth_secret_uuid, "auth/secret/@uuid"),
+    VB_XML_EMBED(D, source, ".", vb_domain_disk_source_type),
+    VB_XML_STRUCT(D, backing, "backingStore", backing_type),
+    VB_XML_STR(D, backend_domain, "backenddomain/@name"),
+    VB_XML_UINT(D, geometry_cyls, "geometry/@cyls"),
+    VB_XML_UINT(D, geometry_heads, "geometry/@heads"),
+    VB_XML_UINT(D, geometry_secs, "geometry/@secs"),
+    VB_XML_STR(D, geometry_trans, "geometry/@trans"),
+    VB_XML_UINT(D, logical_block_size, "blockio/@logical_block_size"),
+    VB_XML_UINT(D, physical_block_size, "blockio/@physical_block_size"),
+    VB_XML_UINT(D, discard_granularity, "blockio/@discard_granularity",
+                VB_XML_HAS(D, has_discard_granularity), .flags = VB_XML_ZERO_IS_VALUE),
+    VB_XML_STR(D, dst, "target/@dev", .doc = "The disk's name: vda, sdb, hdc, fda."),
+    VB_XML_ENUMV(D, bus, "target/@bus", vb_domain_disk_bus_enum),
+    VB_XML_STR(D, tray, "target/@tray"),
+    VB_XML_SWITCH(D, removable, "target/@removable"),
+    VB_XML_UINT(D, rotation_rate, "target/@rotation_rate"),
+    VB_XML_EMBED(D, iotune, "iotune", iotune_type),
+    VB_XML_PRESENT(D, is_readonly, "readonly"),
+    VB_XML_PRESENT(D, is_shareable, "shareable"),
+    VB_XML_PRESENT(D, is_transient, "transient"),
+    VB_XML_BOOL(D, transient_share, "transient/@shareBacking"),
+    VB_XML_STR(D, serial, "serial"),
+    VB_XML_STR(D, wwn, "wwn"),
+    VB_XML_STR(D, vendor, "vendor"),
+    VB_XML_STR(D, product, "product"),
+    VB_XML_STRUCT(D, old_encryption, "encryption", encryption_type),
+    VB_XML_EMBED(D, info, ".", vb_domain_info_type),
+};
+
+/* without type= it is a file, and which attributes of <source> count depends on that */
+static void
+disk_init(gpointer self)
+{
+    ((VbDomainDisk *)self)->source.type = VB_DOMAIN_STORAGE_FILE;
+}
+
+VB_XML_TYPE(vb_domain_disk_type, VbDomainDisk, "disk", disk_fields, .init = disk_init,
+            .doc = "A hard disk, CD-ROM or floppy drive of the guest.");
+
+/**
+ * vb_domain_source_path:
+ * @source: where a disk's data lies
+ *
+ * Returns: (transfer none) (nullable): file, device node or directory; NULL for other kinds and for empty drives
+ */
+const char *
+vb_domain_source_path(const VbDomainDiskSource *source)
+{
+    const char *const paths[VB_DOMAIN_STORAGE_LAST] = {
+        [VB_DOMAIN_STORAGE_FILE] = source->file,
+        [VB_DOMAIN_STORAGE_BLOCK] = source->dev,
+        [VB_DOMAIN_STORAGE_DIR] = source->dir,
+    };
+
+    if (source->type <= VB_DOMAIN_STORAGE_NONE || source->type >= VB_DOMAIN_STORAGE_LAST)
+        return NULL;
+    return paths[source->type];
+}
+
+/**
+ * vb_domain_source_is_empty:
+ * @source: where a disk's data lies
+ *
+ * Returns: TRUE when nothing is inserted into the drive
+ */
+gboolean
+vb_domain_source_is_empty(const VbDomainDiskSource *source)
+{
+    const char *path = vb_domain_source_path(source);
+
+    if (source->type >= VB_DOMAIN_STORAGE_NETWORK)
+        return source->type == VB_DOMAIN_STORAGE_VOLUME && !source->pool;
+    return !path || !*path;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* <disk>: where its data lies, how the guest sees it. */
+#pragma once
+#include "domain/device-info.h"
+
+typedef enum { /* <disk type=> */
+               VB_DOMAIN_STORAGE_NONE,
+               VB_DOMAIN_STORAGE_FILE,
+               VB_DOMAIN_STORAGE_BLOCK,
+               VB_DOMAIN_STORAGE_DIR,
+               VB_DOMAIN_STORAGE_NETWORK,
+               VB_DOMAIN_STORAGE_VOLUME,
+               VB_DOMAIN_STORAGE_NVME,
+               VB_DOMAIN_STORAGE_VHOST_USER,
+               VB_DOMAIN_STORAGE_VHOST_VDPA,
+               VB_DOMAIN_STORAGE_LAST,
+} VbDomainStorageType;
+
+typedef enum { /* <disk device=>; 0 is the default, a disk */
+               VB_DOMAIN_DISK_DEVICE_DISK,
+               VB_DOMAIN_DISK_DEVICE_CDROM,
+               VB_DOMAIN_DISK_DEVICE_FLOPPY,
+               VB_DOMAIN_DISK_DEVICE_LUN,
+               VB_DOMAIN_DISK_DEVICE_LAST,
+} VbDomainDiskDevice;
+
+typedef enum { /* <target bus=> */
+               VB_DOMAIN_DISK_BUS_NONE,
+               VB_DOMAIN_DISK_BUS_IDE,
+               VB_DOMAIN_DISK_BUS_FDC,
+               VB_DOMAIN_DISK_BUS_SCSI,
+               VB_DOMAIN_DISK_BUS_VIRTIO,
+               VB_DOMAIN_DISK_BUS_XEN,
+               VB_DOMAIN_DISK_BUS_USB,
+               VB_DOMAIN_DISK_BUS_UML,
+               VB_DOMAIN_DISK_BUS_SATA,
+               VB_DOMAIN_DISK_BUS_SD,
+               VB_DOMAIN_DISK_BUS_LAST,
+} VbDomainDiskBus;
+
+typedef enum { /* image formats, <driver type=>, <format type=> */
+               VB_DOMAIN_FORMAT_NONE,
+               VB_DOMAIN_FORMAT_RAW,
+               VB_DOMAIN_FORMAT_DIR,
+               VB_DOMAIN_FORMAT_BOCHS,
+               VB_DOMAIN_FORMAT_CLOOP,
+               VB_DOMAIN_FORMAT_DMG,
+               VB_DOMAIN_FORMAT_ISO,
+               VB_DOMAIN_FORMAT_VPC,
+               VB_DOMAIN_FORMAT_VDI,
+               VB_DOMAIN_FORMAT_FAT,
+               VB_DOMAIN_FORMAT_VHD,
+               VB_DOMAIN_FORMAT_PLOOP,
+               VB_DOMAIN_FORMAT_COW,
+               VB_DOMAIN_FORMAT_QCOW,
+               VB_DOMAIN_FORMAT_QCOW2,
+               VB_DOMAIN_FORMAT_QED,
+               VB_DOMAIN_FORMAT_VMDK,
+               VB_DOMAIN_FORMAT_LAST,
+} VbDomainImageFormat;
+
+typedef enum {
+    VB_DOMAIN_DISK_CACHE_DEFAULT,
+    VB_DOMAIN_DISK_CACHE_NONE,
+    VB_DOMAIN_DISK_CACHE_WRITETHROUGH,
+    VB_DOMAIN_DISK_CACHE_WRITEBACK,
+    VB_DOMAIN_DISK_CACHE_DIRECTSYNC,
+    VB_DOMAIN_DISK_CACHE_UNSAFE
+} VbDomainDiskCache;
+typedef enum {
+    VB_DOMAIN_DISK_IO_DEFAULT,
+    VB_DOMAIN_DISK_IO_NATIVE,
+    VB_DOMAIN_DISK_IO_THREADS,
+    VB_DOMAIN_DISK_IO_URING
+} VbDomainDiskIo;
+typedef enum {
+    VB_DOMAIN_DISK_ERROR_DEFAULT,
+    VB_DOMAIN_DISK_ERROR_STOP,
+    VB_DOMAIN_DISK_ERROR_REPORT,
+    VB_DOMAIN_DISK_ERROR_IGNORE,
+    VB_DOMAIN_DISK_ERROR_ENOSPACE
+} VbDomainDiskErrorPolicy;
+typedef enum {
+    VB_DOMAIN_DISK_DISCARD_DEFAULT,
+    VB_DOMAIN_DISK_DISCARD_UNMAP,
+    VB_DOMAIN_DISK_DISCARD_IGNORE
+} VbDomainDiskDiscard;
+typedef enum {
+    VB_DOMAIN_DISK_DETECT_ZEROES_DEFAULT,
+    VB_DOMAIN_DISK_DETECT_ZEROES_OFF,
+    VB_DOMAIN_DISK_DETECT_ZEROES_ON,
+    VB_DOMAIN_DISK_DETECT_ZEROES_UNMAP
+} VbDomainDiskDetectZeroes;
+typedef enum {
+    VB_DOMAIN_DISK_MODEL_NONE,
+    VB_DOMAIN_DISK_MODEL_VIRTIO,
+    VB_DOMAIN_DISK_MODEL_VIRTIO_TRANSITIONAL,
+    VB_DOMAIN_DISK_MODEL_VIRTIO_NON_TRANSITIONAL
+} VbDomainDiskModel;
+typedef enum {
+    VB_DOMAIN_STARTUP_POLICY_NONE,
+    VB_DOMAIN_STARTUP_POLICY_MANDATORY,
+    VB_DOMAIN_STARTUP_POLICY_REQUISITE,
+    VB_DOMAIN_STARTUP_POLICY_OPTIONAL
+} VbDomainStartupPolicy;
+typedef enum {
+    VB_DOMAIN_NET_PROTOCOL_NONE,
+    VB_DOMAIN_NET_PROTOCOL_NBD,
+    VB_DOMAIN_NET_PROTOCOL_RBD,
+    VB_DOMAIN_NET_PROTOCOL_SHEEPDOG,
+    VB_DOMAIN_NET_PROTOCOL_GLUSTER,
+    VB_DOMAIN_NET_PROTOCOL_ISCSI,
+    VB_DOMAIN_NET_PROTOCOL_HTTP,
+    VB_DOMAIN_NET_PROTOCOL_HTTPS,
+    VB_DOMAIN_NET_PROTOCOL_FTP,
+    VB_DOMAIN_NET_PROTOCOL_FTPS,
+    VB_DOMAIN_NET_PROTOCOL_TFTP,
+    VB_DOMAIN_NET_PROTOCOL_SSH,
+    VB_DOMAIN_NET_PROTOCOL_VXHS,
+    VB_DOMAIN_NET_PROTOCOL_NFS
+} VbDomainNetProtocol;
+
+typedef struct {
+    char *name, *port, *transport, *socket;
+} VbDomainStorageHost;
+
+typedef struct {
+    char *name, *value;
+} VbDomainStorageCookie;
+typedef struct {
+    char *type, *uuid, *usage;
+} VbDomainEncryptionSecret;
+typedef struct {
+    char *format, *engine;
+    GPtrArray *secrets;
+} VbDomainEncryption; /* VbDomainEncryptionSecret */
+
+/* <source> of a disk or of a backing store */
+typedef struct {
+    int type;               /* VbDomainStorageType */
+    char *file, *dev, *dir; /* the one of @type */
+    char *pool, *volume, *volume_mode;
+    int protocol; /* VbDomainNetProtocol */
+    char *name, *query;
+    VbTristate tls;
+    char *tls_hostname;
+    GPtrArray *hosts; /* VbDomainStorageHost */
+    char *snapshot, *config_file;
+    char *auth_username, *auth_secret_type, *auth_secret_usage, *auth_secret_uuid;
+    char *initiator_iqn;
+    int startup_policy; /* VbDomainStartupPolicy */
+    guint index;        /* live only */
+    char *slice_type;
+    guint64 slice_offset, slice_size;
+    gboolean has_slice;
+    GPtrArray *seclabels; /* VbDomainSourceSeclabel */
+    VbDomainEncryption *encryption;
+    VbTristate reservations_managed;
+    char *reservations_type, *reservations_path, *reservations_mode;
+    char *identity_user, *identity_group;
+    VbTristate ssl_verify;
+    GPtrArray *cookies; /* VbDomainStorageCookie */
+    guint64 readahead, timeout_s;
+    char *fdgroup;
+    char *nvme_type;
+    VbTristate nvme_managed;
+    guint64 nvme_namespace;
+    VbDomainPciAddress nvme;
+    gboolean has_nvme;
+    char *vhost_type, *vhost_path;
+    VbTristate reconnect;
+    guint reconnect_timeout_s;
+} VbDomainDiskSource;
+
+/* <backingStore>; the empty element ends a chain and has source.type NONE */
+typedef struct _VbDomainBackingStore VbDomainBackingStore;
+struct _VbDomainBackingStore {
+    guint index;                 /* live only */
+    int format;                  /* VbDomainImageFormat */
+    guint64 metadata_cache_size; /* bytes; 0 = not given */
+    VbDomainDiskSource source;
+    VbDomainBackingStore *backing;
+};
+
+typedef struct {
+    guint64 total_bytes_sec, read_bytes_sec, write_bytes_sec;
+    guint64 total_iops_sec, read_iops_sec, write_iops_sec;
+    guint64 total_bytes_sec_max, read_bytes_sec_max, write_bytes_sec_max;
+    guint64 total_iops_sec_max, read_iops_sec_max, write_iops_sec_max;
+    guint64 size_iops_sec;
+    char *group_name;
+    guint64 total_bytes_sec_max_length, read_bytes_sec_max_length, write_bytes_sec_max_length;
+    guint64 total_iops_sec_max_length, read_iops_sec_max_length, write_iops_sec_max_length;
+} VbDomainDiskIotune;
+
+typedef struct {
+    int device; /* VbDomainDiskDevice */
+    int model;  /* VbDomainDiskModel */
+    VbTristate rawio;
+    char *sgio, *snapshot;
+    /* <driver> */
+    char *driver_name;               /* "qemu" */
+    int format;                      /* VbDomainImageFormat */
+    int cache;                       /* VbDomainDiskCache */
+    int error_policy, rerror_policy; /* VbDomainDiskErrorPolicy */
+    int io;                          /* VbDomainDiskIo */
+    VbTristate ioeventfd, event_idx, copy_on_read, discard_no_unref;
+    int discard; /* VbDomainDiskDiscard */
+    guint iothread, queues, queue_size;
+    int detect_zeroes; /* VbDomainDiskDetectZeroes */
+    VbDomainVirtioOptions virtio;
+    guint64 metadata_cache_size; /* bytes; 0 = not given */
+    char *old_auth_username, *old_auth_secret_type, *old_auth_secret_usage,
+        *old_auth_secret_uuid; /* <auth> beside <source>, where older definitions have it: counts as @source's */
+    VbDomainDiskSource source;
+    VbDomainBackingStore *backing;
+    char *backend_domain;
+    guint geometry_cyls, geometry_heads, geometry_secs;
+    char *geometry_trans;
+    guint logical_block_size, physical_block_size, discard_granularity;
+    gboolean has_discard_granularity;
+    /* <target> */
+    char *dst;  /* "vda" */
+    int bus;    /* VbDomainDiskBus */
+    char *tray; /* "open"; closed is not written */
+    VbTristate removable;
+    guint rotation_rate;
+    VbDomainDiskIotune iotune;
+    gboolean is_readonly, is_shareable, is_transient;
+    VbTristate transient_share;
+    char *serial, *wwn, *vendor, *product;
+    VbDomainEncryption *old_encryption; /* beside <source>: counts as @source's */
+    VbDomainDeviceInfo info;
+} VbDomainDisk;
+
+extern const VbEnum vb_domain_storage_type_enum, vb_domain_disk_device_enum,
+    vb_domain_disk_bus_enum;
+extern const VbEnum vb_domain_image_format_enum, vb_domain_disk_cache_enum, vb_domain_disk_io_enum;
+extern const VbEnum vb_domain_disk_error_policy_enum, vb_domain_disk_discard_enum,
+    vb_domain_disk_model_enum;
+extern const VbEnum vb_domain_disk_detect_zeroes_enum, vb_domain_net_protocol_enum;
+extern const VbEnum vb_domain_startup_policy_enum;
+extern const VbXmlType vb_domain_disk_type, vb_domain_disk_source_type;
+
+/* file path, device node or directory of @source; NULL for network and empty drives */
+const char *vb_domain_source_path(const VbDomainDiskSource *source);
+gboolean vb_domain_source_is_empty(const VbDomainDiskSource *source);

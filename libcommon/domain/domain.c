@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Table of <domain> itself. Order is that in which libvirt writes. */
+#include "domain/tables.h"
+
+VB_ENUM(vb_domain_virt_type_enum, "domain type", NULL, "qemu", "kqemu", "kvm", "xen", "lxc", "uml",
+        "openvz", "test", "vmware", "hyperv", "vbox", "phyp", "parallels", "bhyve", "vz", "hvf");
+VB_ENUM(vb_domain_action_enum, "life cycle action", NULL, "destroy", "restart", "rename-restart",
+        "preserve", "coredump-destroy", "coredump-restart");
+
+#define D VbDomainDef
+#define ZERO .flags = VB_XML_ZERO_IS_VALUE
+#define DEVICES(member, name, table) VB_XML_LIST(D, member, "devices/" name, table)
+
+static const VbXmlField seclabel_fields[] = {
+    VB_XML_STR(VbDomainSeclabel, type, "@type"),
+    VB_XML_STR(VbDomainSeclabel, model, "@model"),
+    VB_XML_BOOL(VbDomainSeclabel, relabel, "@relabel"),
+    VB_XML_STR(VbDomainSeclabel, label, "label"),
+    VB_XML_STR(VbDomainSeclabel, baselabel, "baselabel"),
+    VB_XML_STR(VbDomainSeclabel, imagelabel, "imagelabel", .flags = VB_XML_LIVE_ONLY),
+};
+static VB_XML_TYPE(seclabel_type, VbDomainSeclabel, "seclabel", seclabel_fields);
+
+static const VbXmlField idmap_fields[] = {
+    VB_XML_UINT(VbDomainIdmap, start, "@start", ZERO),
+    VB_XML_UINT(VbDomainIdmap, target, "@target", ZERO),
+    VB_XML_UINT(VbDomainIdmap, count, "@count", ZERO),
+};
+static VB_XML_TYPE(uid_type, VbDomainIdmap, "uid", idmap_fields);
+static VB_XML_TYPE(gid_type, VbDomainIdmap, "gid", idmap_fields);
+
+static const VbXmlField perf_event_fields[] = {
+    VB_XML_STR(VbDomainPerfEvent, name, "@name", .flags = VB_XML_REQUIRED),
+    VB_XML_BOOL(VbDomainPerfEvent, enabled, "@enabled", .flags = VB_XML_REQUIRED),
+};
+static VB_XML_TYPE(perf_event_type, VbDomainPerfEvent, "event", perf_event_fields);
+
+static const VbXmlField arg_fields[] = {
+    VB_XML_STR(VbDomainCommandEnv, name, "@name"),
+    VB_XML_STR(VbDomainCommandEnv, value, "@value", .flags = VB_XML_EMIT_EMPTY),
+};
+static VB_XML_TYPE(arg_type, VbDomainCommandEnv, "arg", arg_fields);
+
+static const VbXmlField domain_fields[] = {
+    VB_XML_ENUMV(D, virt_type, "@type", vb_domain_virt_type_enum, .flags = VB_XML_REQUIRED),
+    VB_XML_INT(D, id, "@id", VB_XML_HAS(D, has_id),
+               .flags = VB_XML_ZERO_IS_VALUE | VB_XML_LIVE_ONLY),
+    VB_XML_STR(D, name, "name"),
+    VB_XML_UUIDV(D, uuid, "uuid"),
+    VB_XML_PRESENT(D, has_genid, "genid"),
+    VB_XML_STR(D, genid, "genid"),
+    VB_XML_STR(D, title, "title"),
+    VB_XML_STR(D, description, "description"),
+    VB_XML_RAW(D, metadata, "metadata"),
+    VB_XML_UINT(D, memory_slots, "maxMemory/@slots"),
+    VB_XML_SIZE(D, max_memory_kib, "maxMemory"),
+    VB_XML_SIZE(D, memory_kib, "memory"),
+    VB_XML_SWITCH(D, dump_core, "memory/@dumpCore"),
+    VB_XML_SIZE(D, current_memory_kib, "currentMemory"),
+    VB_XML_STRUCT(D, blkiotune, "blkiotune", vb_domain_blkiotune_type),
+    VB_XML_SIZE(D, memtune_hard_kib, "memtune/hard_limit", VB_XML_HAS(D, has_memtune_hard), ZERO),
+    VB_XML_SIZE(D, memtune_soft_kib, "memtune/soft_limit", VB_XML_HAS(D, has_memtune_soft), ZERO),
+    VB_XML_SIZE(D, memtune_min_guarantee_kib, "memtune/min_guarantee"),
+    VB_XML_SIZE(D, memtune_swap_hard_kib, "memtune/swap_hard_limit",
+                VB_XML_HAS(D, has_memtune_swap_hard), ZERO),
+    VB_XML_STRUCT(D, memory_backing, "memoryBacking", vb_domain_memory_backing_type),
+    VB_XML_UINT(D, vcpus, "vcpu", VB_XML_HAS(D, has_vcpus), ZERO),
+    VB_XML_STR(D, vcpu_placement, "vcpu/@placement"),
+    VB_XML_BITMAP(D, cpuset, "vcpu/@cpuset"),
+    VB_XML_UINT(D, current_vcpus, "vcpu/@current"),
+    VB_XML_LIST(D, vcpu_list, "vcpus/vcpu", vb_domain_vcpu_type),
+    VB_XML_UINT(D, iothreads, "iothreads"),
+    VB_XML_LIST(D, iothread_ids, "iothreadids/iothread", vb_domain_iothread_type),
+    VB_XML_STRUCT(D, cputune, "cputune", vb_domain_cputune_type),
+    VB_XML_STRUCT(D, numatune, "numatune", vb_domain_numatune_type),
+    VB_XML_STR(D, resource_partition, "resource/partition"),
+    VB_XML_STR(D, resource_appid, "resource/fibrechannel/@appid"),
+    VB_XML_LIST(D, sysinfo, "sysinfo", vb_domain_sysinfo_type),
+    VB_XML_STR(D, bootloader, "bootloader"),
+    VB_XML_STR(D, bootloader_args, "bootloader_args"),
+    VB_XML_EMBED(D, os, "os", vb_domain_os_type),
+    VB_XML_LIST(D, idmap_uids, "idmap/uid", uid_type),
+    VB_XML_LIST(D, idmap_gids, "idmap/gid", gid_type),
+    VB_XML_EMBED(D, features, "features", vb_domain_features_type),
+    VB_XML_STRUCT(D, cpu, "cpu", vb_domain_cpu_type),
+    VB_XML_EMBED(D, clock, "clock", vb_domain_clock_type),
+    VB_XML_ENUMV(D, on_poweroff, "on_poweroff", vb_domain_action_enum),
+    VB_XML_ENUMV(D, on_reboot, "on_reboot", vb_domain_action_enum),
+    VB_XML_ENUMV(D, on_crash, "on_crash", vb_domain_action_enum),
+    VB_XML_STR(D, on_lockfailure, "on_lockfailure"),
+    VB_XML_BOOL(D, pm_suspend_to_mem, "pm/suspend-to-mem/@enabled"),
+    VB_XML_BOOL(D, pm_suspend_to_disk, "pm/suspend-to-disk/@enabled"),
+    VB_XML_LIST(D, perf_events, "perf/event", perf_event_type),
+    VB_XML_STR(D, emulator, "devices/emulator"),
+    DEVICES(disks, "disk", vb_domain_disk_type),
+    DEVICES(controllers, "controller", vb_domain_controller_type),
+    DEVICES(filesystems, "filesystem", vb_domain_filesystem_type),
+    DEVICES(nets, "interface", vb_domain_net_type),
+    DEVICES(smartcards, "smartcard", vb_domain_smartcard_type),
+    DEVICES(serials, "serial", vb_domain_serial_type),
+    DEVICES(parallels, "parallel", vb_domain_parallel_type),
+    DEVICES(consoles, "console", vb_domain_console_type),
+    DEVICES(channels, "channel", vb_domain_channel_type),
+    DEVICES(inputs, "input", vb_domain_input_type),
+    DEVICES(tpms, "tpm", vb_domain_tpm_type),
+    DEVICES(graphics, "graphics", vb_domain_graphics_type),
+    DEVICES(sounds, "sound", vb_domain_sound_type),
+    DEVICES(audios, "audio", vb_domain_audio_type),
+    DEVICES(videos, "video", vb_domain_video_type),
+    DEVICES(hostdevs, "hostdev", vb_domain_hostdev_type),
+    DEVICES(redirdevs, "redirdev", vb_domain_redirdev_type),
+    VB_XML_STRUCT(D, redir_filter, "devices/redirfilter", vb_domain_redir_filter_type),
+    DEVICES(hubs, "hub", vb_domain_hub_type),
+    DEVICES(watchdogs, "watchdog", vb_domain_watchdog_type),
+    VB_XML_STRUCT(D, memballoon, "devices/memballoon", vb_domain_memballoon_type),
+    DEVICES(rngs, "rng", vb_domain_rng_type),
+    DEVICES(panics, "panic", vb_domain_panic_type),
+    DEVICES(shmems, "shmem", vb_domain_shmem_type),
+    DEVICES(memories, "memory", vb_domain_memory_device_type),
+    VB_XML_STRUCT(D, iommu, "devices/iommu", vb_domain_iommu_type),
+    VB_XML_STRUCT(D, vsock, "devices/vsock", vb_domain_vsock_type),
+    VB_XML_LIST(D, seclabels, "seclabel", seclabel_type),
+    VB_XML_LIST(D, qemu_args, "qemu:commandline/qemu:arg", arg_type),
+    VB_XML_LIST(D, qemu_env, "qemu:commandline/qemu:env", arg_type),
+};
+VB_XML_TYPE(vb_domain_type, D, "domain", domain_fields, .document = "domain_definition",
+            .doc = "A virtual machine.");

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What libvirt refuses of host devices and file systems. */
+#include <string.h>
+#include "base/error.h"
+#include "domain/validate.h"
+
+static gboolean
+is_same_pci(const VbDomainPciAddress *a, const VbDomainPciAddress *b)
+{
+    return a->domain == b->domain && a->bus == b->bus && a->slot == b->slot &&
+           a->function == b->function;
+}
+
+static gboolean
+is_same_usb(const VbDomainHostdev *a, const VbDomainHostdev *b)
+{
+    if (a->has_usb_bus && b->has_usb_bus)
+        return a->usb_bus == b->usb_bus && a->usb_device == b->usb_device;
+    return a->has_usb_vendor && b->has_usb_vendor && !a->has_usb_bus && !b->has_usb_bus &&
+           a->usb_vendor == b->usb_vendor && a->usb_product == b->usb_product;
+}
+
+static gboolean
+is_same_scsi(const VbDomainHostdev *a, const VbDomainHostdev *b)
+{
+    if (a->iscsi_name || b->iscsi_name)
+        return g_strcmp0(a->iscsi_name, b->iscsi_name) == 0 &&
+               g_strcmp0(a->iscsi_host, b->iscsi_host) == 0;
+    return g_strcmp0(a->scsi_adapter, b->scsi_adapter) == 0 && a->scsi_bus == b->scsi_bus &&
+           a->scsi_target == b->scsi_target && a->scsi_unit == b->scsi_unit;
+}
+
+static gboolean
+is_same(const VbDomainHostdev *a, const VbDomainHostdev *b)
+{
+    if (a->type != b->type)
+        return FALSE;
+    switch ((VbDomainHostdevType)a->type) {
+    case VB_DOMAIN_HOSTDEV_PCI:
+        return is_same_pci(&a->pci, &b->pci);
+    case VB_DOMAIN_HOSTDEV_USB:
+        return is_same_usb(a, b);
+    case VB_DOMAIN_HOSTDEV_SCSI:
+        return is_same_scsi(a, b);
+    case VB_DOMAIN_HOSTDEV_SCSI_HOST:
+        return a->vhost_wwpn && g_strcmp0(a->vhost_wwpn, b->vhost_wwpn) == 0;
+    case VB_DOMAIN_HOSTDEV_MDEV:
+        return g_strcmp0(a->mdev_uuid, b->mdev_uuid) == 0;
+    case VB_DOMAIN_HOSTDEV_LAST:
+        return FALSE;
+    }
+    return FALSE;
+}
+
+static gboolean
+validate_mdev(const VbDomainDef *def, const VbDomainHostdev *hostdev, GError **error)
+{
+    const int address = hostdev->info.address.type;
+
+    if (hostdev->type != VB_DOMAIN_HOSTDEV_MDEV)
+        return TRUE;
+    if (!hostdev->mdev_uuid)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "Missing 'uuid' attribute for element <address>");
+    if (g_strcmp0(hostdev->mdev_model, "vfio-pci") == 0 && address != VB_DOMAIN_ADDRESS_NONE &&
+        address != VB_DOMAIN_ADDRESS_PCI)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "Unsupported address type '%s' with mediated device model 'vfio-pci'",
+                            vb_enum_to_nick(&vb_domain_address_type_enum, address));
+    if (hostdev->display == VB_TRISTATE_YES && VB_DOMAIN_COUNT(def->graphics) == 0)
+        return vb_error_set(
+            error, VIR_ERR_CONFIG_UNSUPPORTED,
+            "graphics device is needed for attribute value 'display=on' in <hostdev>");
+    return TRUE;
+}
+
+static gboolean
+validate_one(const VbDomainDef *def, guint i, GError **error)
+{
+    const VbDomainHostdev *hostdev = g_ptr_array_index(def->hostdevs, i);
+
+    for (guint j = 0; j < i; j++) {
+        const VbDomainHostdev *other = g_ptr_array_index(def->hostdevs, j);
+
+        if (is_same(hostdev, other))
+            return vb_error_set(error, VIR_ERR_XML_ERROR,
+                                "Hostdev already exists in the domain configuration");
+        if (hostdev->ramfb == VB_TRISTATE_YES && other->ramfb == VB_TRISTATE_YES)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "Only one vgpu device can have 'ramfb' enabled");
+    }
+    if (hostdev->type == VB_DOMAIN_HOSTDEV_SCSI_HOST && hostdev->info.boot_order)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "booting from assigned devices is not supported by vhost SCSI devices");
+    return validate_mdev(def, hostdev, error);
+}
+
+gboolean
+vb_domain_validate_hostdevs(const VbDomainDef *def, GError **error)
+{
+    for (guint i = 0; i < VB_DOMAIN_COUNT(def->hostdevs); i++) {
+        if (!validate_one(def, i, error))
+            return FALSE;
+    }
+    VB_DOMAIN_EACH(VbDomainFilesystem, filesystem, def->filesystems)
+    {
+        if (g_strcmp0(filesystem->driver_type, "virtiofs") == 0 && filesystem->is_readonly)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "virtiofs does not yet support read-only mode");
+    }
+    return TRUE;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* <interface>: the guest's network cards. */
+#pragma once
+#include "domain/device-info.h"
+
+typedef enum {
+    VB_DOMAIN_NET_USER,
+    VB_DOMAIN_NET_ETHERNET,
+    VB_DOMAIN_NET_VHOSTUSER,
+    VB_DOMAIN_NET_SERVER,
+    VB_DOMAIN_NET_CLIENT,
+    VB_DOMAIN_NET_MCAST,
+    VB_DOMAIN_NET_NETWORK,
+    VB_DOMAIN_NET_BRIDGE,
+    VB_DOMAIN_NET_INTERNAL,
+    VB_DOMAIN_NET_DIRECT,
+    VB_DOMAIN_NET_HOSTDEV,
+    VB_DOMAIN_NET_UDP,
+    VB_DOMAIN_NET_VDPA,
+    VB_DOMAIN_NET_NULL,
+    VB_DOMAIN_NET_VDS,
+    VB_DOMAIN_NET_LAST,
+} VbDomainNetType;
+
+typedef enum { VB_DOMAIN_NET_BACKEND_DEFAULT, VB_DOMAIN_NET_BACKEND_PASST } VbDomainNetBackend;
+typedef enum {
+    VB_DOMAIN_NET_DRIVER_DEFAULT,
+    VB_DOMAIN_NET_DRIVER_QEMU,
+    VB_DOMAIN_NET_DRIVER_VHOST
+} VbDomainNetDriver;
+
+typedef struct {
+    char *family, *address; /* "ipv4", "10.0.0.2" */
+    guint prefix;           /* 0 = not given */
+    char *peer;
+} VbDomainNetIp;
+
+typedef struct {
+    guint64 average, peak, floor, burst; /* KiB/s, KiB */
+} VbDomainBandwidth;
+
+typedef struct {
+    char *family, *address, *netmask, *prefix, *gateway, *metric;
+} VbDomainNetRoute;
+typedef struct {
+    VbTristate csum, gso, tso4, tso6, ecn, ufo, mrg_rxbuf;
+} VbDomainNetOffload;
+typedef struct {
+    guint start, end, to;
+    VbTristate exclude;
+} VbDomainPortRange; /* 0 = not given */
+typedef struct {
+    char *protocol, *address, *dev;
+    GPtrArray *ranges; /* VbDomainPortRange */
+} VbDomainPortForward;
+
+typedef struct {
+    guint id;
+    gboolean has_id;
+    char *native_mode;
+} VbDomainVlanTag;
+
+typedef struct {
+    int type; /* VbDomainNetType */
+    VbTristate managed;
+    VbTristate trust_guest_rx_filters;
+    VbMac mac;
+    char *mac_type, *mac_check;
+    /* <source> */
+    char *source_network, *source_portgroup, *source_portid;
+    char *source_bridge;
+    char *source_dev, *source_mode; /* direct, vdpa, user with passt */
+    char *source_address;
+    guint source_port;
+    char *source_local_address;
+    guint source_local_port;
+    char *source_name;                                     /* internal */
+    char *source_path, *source_chr_type, *source_chr_mode; /* vhostuser: unix socket */
+    VbTristate source_reconnect;
+    guint source_reconnect_timeout;
+    VbDomainPciAddress source_pci;
+    gboolean has_source_pci;
+    char *source_pci_type;                 /* hostdev */
+    char *hostdev_driver;                  /* hostdev: <driver name='vfio'> */
+    char *source_live_bridge;              /* network, live only: the bridge it turned out to be */
+    GPtrArray *source_ips, *source_routes; /* VbDomainNetIp, VbDomainNetRoute: on the host side */
+    /* <virtualport> */
+    char *virtualport_type, *virtualport_profileid, *virtualport_interfaceid,
+        *virtualport_instanceid;
+    char *virtualport_managerid, *virtualport_typeid, *virtualport_typeidversion;
+    VbTristate vlan_trunk;
+    GPtrArray *vlan_tags;
+    char *script, *downscript;
+    char *target_dev;
+    VbTristate target_managed;
+    char *guest_dev;
+    char *model; /* "virtio", "e1000", "rtl8139" ... as given */
+    /* <driver> */
+    int driver; /* VbDomainNetDriver: name= */
+    char *txmode;
+    VbTristate ioeventfd, event_idx, rss, rss_hash_report;
+    guint queues, rx_queue_size, tx_queue_size;
+    VbDomainVirtioOptions virtio;
+    VbDomainNetOffload host_offload, guest_offload;
+    int backend;
+    char *backend_log_file, *backend_tap, *backend_vhost;
+    char *filter;
+    GPtrArray *filter_parameters;
+    guint64 sndbuf;
+    gboolean has_sndbuf;
+    char *link_state; /* "up", "down" */
+    guint mtu;
+    guint coalesce_rx_frames_max;
+    char *teaming_type, *teaming_persistent;
+    VbTristate port_isolated;
+    GPtrArray *ips, *routes; /* VbDomainNetIp, VbDomainNetRoute: inside the guest (user) */
+    char *backend_domain;
+    GPtrArray *port_forwards;
+    VbDomainBandwidth *bandwidth_in, *bandwidth_out;
+    VbDomainDeviceInfo info;
+} VbDomainNet;
+
+typedef struct {
+    char *name, *value;
+} VbDomainFilterParameter;
+
+extern const VbEnum vb_domain_net_type_enum, vb_domain_net_driver_enum, vb_domain_net_backend_enum;
+extern const VbXmlType vb_domain_net_type;
+void vb_domain_net_generate_mac(VbDomainNet *net); /* one of those that QEMU and libvirt make up */
+gboolean vb_domain_net_model_is_virtio(const VbDomainNet *net);

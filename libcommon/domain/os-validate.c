@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What libvirt refuses of <os> and <cpu>. */
+#include <string.h>
+#include "base/error.h"
+#include "domain/validate.h"
+
+static gboolean
+validate_physical_bits(const VbDomainCpu *cpu, GError **error)
+{
+    if (!cpu->maxphysaddr_mode)
+        return TRUE;
+    if (strcmp(cpu->maxphysaddr_mode, "emulate") == 0 && !cpu->maxphysaddr_bits)
+        return vb_error_set(
+            error, VIR_ERR_CONFIG_UNSUPPORTED,
+            "if using CPU maximum physical address mode='emulate', bits= must be specified too");
+    if (strcmp(cpu->maxphysaddr_mode, "passthrough") == 0 && cpu->maxphysaddr_bits)
+        return vb_error_set(
+            error, VIR_ERR_CONFIG_UNSUPPORTED,
+            "CPU maximum physical address bits number specification cannot be used with "
+            "mode='passthrough'");
+    return TRUE;
+}
+
+static gboolean
+validate_distances(const VbDomainCpu *cpu, GError **error)
+{
+    const guint n = VB_DOMAIN_COUNT(cpu->numa);
+
+    VB_DOMAIN_EACH(VbDomainNumaCell, cell, cpu->numa)
+    {
+        if (cell->id >= n)
+            return vb_error_set(
+                error, VIR_ERR_XML_ERROR,
+                "Exactly one 'cell' element per guest NUMA cell allowed, non-contiguous ranges or "
+                "ranges not starting from 0 are not allowed");
+        VB_DOMAIN_EACH(VbDomainNumaDistance, distance, cell->distances)
+        {
+            if (distance->id >= n)
+                return vb_error_set(
+                    error, VIR_ERR_XML_ERROR,
+                    "'sibling_id %u' does not refer to a valid cell within NUMA 'cell id %u'",
+                    distance->id, cell->id);
+        }
+    }
+    return TRUE;
+}
+
+static gboolean
+validate_features(const VbDomainCpu *cpu, GError **error)
+{
+    for (guint i = 0; i < VB_DOMAIN_COUNT(cpu->features); i++) {
+        const VbDomainCpuFeature *feature = g_ptr_array_index(cpu->features, i);
+
+        for (guint j = 0; j < i; j++) {
+            const VbDomainCpuFeature *other = g_ptr_array_index(cpu->features, j);
+
+            if (strcmp(feature->name, other->name) == 0)
+                return vb_error_set(error, VIR_ERR_XML_ERROR,
+                                    "CPU feature '%s' specified more than once", feature->name);
+        }
+    }
+    return TRUE;
+}
+
+gboolean
+vb_domain_validate_cpu(const VbDomainDef *def, GError **error)
+{
+    const VbDomainCpu *cpu = def->cpu;
+
+    if (!cpu)
+        return TRUE;
+    if (VB_DOMAIN_COUNT(cpu->features) > 0 && cpu->mode == VB_DOMAIN_CPU_MODE_CUSTOM && !cpu->model)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "Non-empty feature list specified without CPU model");
+    return validate_physical_bits(cpu, error) && validate_distances(cpu, error) &&
+           validate_features(cpu, error);
+}
+
+static gboolean
+validate_auto_firmware(const VbDomainOs *os, GError **error)
+{
+    const VbDomainLoader *loader = os->loader;
+
+    if (os->nvram && strcmp(os->firmware, "bios") == 0)
+        return vb_error_set(error, VIR_ERR_XML_DETAIL,
+                            "firmware type 'bios' does not support nvram");
+    if (!loader)
+        return TRUE;
+    if (loader->readonly)
+        return vb_error_set(error, VIR_ERR_XML_DETAIL,
+                            "loader attribute 'readonly' cannot be specified when firmware "
+                            "autoselection is enabled");
+    if (loader->type)
+        return vb_error_set(
+            error, VIR_ERR_XML_DETAIL,
+            "loader attribute 'type' cannot be specified when firmware autoselection is enabled");
+    if (loader->secure == VB_TRISTATE_NO)
+        return vb_error_set(
+            error, VIR_ERR_XML_DETAIL,
+            "loader attribute 'secure' cannot be specified when firmware autoselection is enabled");
+    return TRUE;
+}
+
+static gboolean
+validate_manual_firmware(const VbDomainOs *os, GError **error)
+{
+    const VbDomainLoader *loader = os->loader;
+
+    if (VB_DOMAIN_COUNT(os->firmware_features) > 0)
+        return vb_error_set(error, VIR_ERR_XML_DETAIL,
+                            "cannot use feature-based firmware autoselection when firmware "
+                            "autoselection is disabled");
+    if (!loader)
+        return TRUE;
+    if (!loader->path || !*loader->path)
+        return vb_error_set(error, VIR_ERR_XML_DETAIL,
+                            "no loader path specified and firmware auto selection disabled");
+    if ((os->nvram || loader->stateless) && loader->type != VB_DOMAIN_LOADER_PFLASH)
+        return vb_error_set(error, VIR_ERR_XML_DETAIL, "Only pflash loader type permits NVRAM");
+    return TRUE;
+}
+
+gboolean
+vb_domain_validate_os(const VbDomainDef *def, GError **error)
+{
+    const VbDomainOs *os = &def->os;
+    const gboolean is_efi = g_strcmp0(os->firmware, "efi") == 0 ||
+                            (os->loader && os->loader->type == VB_DOMAIN_LOADER_PFLASH);
+    const gboolean is_stateless = os->loader && os->loader->stateless == VB_TRISTATE_YES;
+
+    if (VB_DOMAIN_COUNT(os->acpi_tables) > 1)
+        return vb_error_set(error, VIR_ERR_XML_ERROR, "Only one acpi table is supported");
+    if (is_efi && !def->features.acpi)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "UEFI requires ACPI on this architecture");
+    if (!(os->firmware ? validate_auto_firmware(os, error) : validate_manual_firmware(os, error)))
+        return FALSE;
+    if (is_stateless && os->nvram && os->nvram->template_path)
+        return vb_error_set(error, VIR_ERR_XML_DETAIL,
+                            "NVRAM template is not permitted when loader is stateless");
+    if (is_stateless && os->nvram)
+        return vb_error_set(error, VIR_ERR_XML_DETAIL,
+                            "NVRAM is not permitted when loader is stateless");
+    return TRUE;
+}

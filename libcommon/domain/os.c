@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tables of <os>, <clock> and <sysinfo>. */
+#include "domain/tables.h"
+
+VB_ENUM(vb_domain_boot_device_enum, "boot device", "fd", "cdrom", "hd", "network");
+VB_ENUM(vb_domain_loader_type_enum, "loader type", NULL, "rom", "pflash");
+VB_ENUM(vb_domain_clock_offset_enum, "clock offset", "utc", "localtime", "variable", "timezone",
+        "absolute");
+
+#define ZERO .flags = VB_XML_ZERO_IS_VALUE
+
+/* os */
+static const VbXmlField firmware_feature_fields[] = {
+    VB_XML_BOOL(VbDomainFirmwareFeature, enabled, "@enabled", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(VbDomainFirmwareFeature, name, "@name", .flags = VB_XML_REQUIRED),
+};
+static VB_XML_TYPE(firmware_feature_type, VbDomainFirmwareFeature, "feature",
+                   firmware_feature_fields);
+
+#define L VbDomainLoader
+static const VbXmlField loader_fields[] = {
+    VB_XML_BOOL(L, readonly, "@readonly"),
+    VB_XML_BOOL(L, secure, "@secure"),
+    VB_XML_ENUMV(L, type, "@type", vb_domain_loader_type_enum),
+    VB_XML_BOOL(L, stateless, "@stateless"),
+    VB_XML_STR(L, format, "@format"),
+    VB_XML_STR(L, path, "."),
+};
+static VB_XML_TYPE(loader_type, L, "loader", loader_fields);
+
+#define N VbDomainNvram
+static const VbXmlField nvram_fields[] = {
+    VB_XML_ENUMV(N, source.type, "@type", vb_domain_storage_type_enum),
+    VB_XML_STR(N, template_path, "@template"),
+    VB_XML_STR(N, template_format, "@templateFormat"),
+    VB_XML_STR(N, format, "@format"),
+    VB_XML_STR(N, path, "."),
+    VB_XML_EMBED(N, source, ".", vb_domain_disk_source_type),
+};
+static VB_XML_TYPE(nvram_type, N, "nvram", nvram_fields);
+
+static const VbXmlField boot_fields[] = {
+    VB_XML_ENUMV(VbDomainBoot, dev, "@dev", vb_domain_boot_device_enum,
+                 .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED),
+};
+static VB_XML_TYPE(boot_type, VbDomainBoot, "boot", boot_fields);
+
+static const VbXmlField text_fields[] = {VB_XML_STR(VbDomainInitArg, text, ".")};
+static VB_XML_TYPE(text_type, VbDomainInitArg, "initarg", text_fields);
+
+static const VbXmlField acpi_table_fields[] = {
+    VB_XML_STR(VbDomainAcpiTable, type, "@type"),
+    VB_XML_STR(VbDomainAcpiTable, path, "."),
+};
+static VB_XML_TYPE(acpi_table_type, VbDomainAcpiTable, "table", acpi_table_fields);
+
+#define O VbDomainOs
+static const VbXmlField os_fields[] = {
+    VB_XML_STR(O, firmware, "@firmware"),
+    VB_XML_STR(O, type, "type", .doc = "\"hvm\": a full machine."),
+    VB_XML_STR(O, arch, "type/@arch"),
+    VB_XML_STR(O, machine, "type/@machine"),
+    VB_XML_LIST(O, firmware_features, "firmware/feature", firmware_feature_type),
+    VB_XML_STR(O, init, "init"),
+    VB_XML_LIST(O, init_args, "initarg", text_type),
+    VB_XML_STRUCT(O, loader, "loader", loader_type),
+    VB_XML_STRUCT(O, nvram, "nvram", nvram_type),
+    VB_XML_STR(O, kernel, "kernel"),
+    VB_XML_STR(O, initrd, "initrd"),
+    VB_XML_STR(O, cmdline, "cmdline"),
+    VB_XML_STR(O, dtb, "dtb"),
+    VB_XML_LIST(O, acpi_tables, "acpi/table", acpi_table_type),
+    VB_XML_LIST(O, boot, "boot", boot_type),
+    VB_XML_BOOL(O, bootmenu, "bootmenu/@enable"),
+    VB_XML_UINT(O, bootmenu_timeout_ms, "bootmenu/@timeout", VB_XML_HAS(O, has_bootmenu_timeout),
+                ZERO),
+    VB_XML_BOOL(O, bios_useserial, "bios/@useserial"),
+    VB_XML_INT(O, bios_reboot_timeout_ms, "bios/@rebootTimeout",
+               VB_XML_HAS(O, has_bios_reboot_timeout), ZERO),
+    VB_XML_STR(O, smbios_mode, "smbios/@mode"),
+};
+VB_XML_TYPE(vb_domain_os_type, O, "os", os_fields,
+            .doc = "What kind of machine it is and how it boots.");
+
+/* clock */
+#define T VbDomainTimer
+static const VbXmlField timer_fields[] = {
+    VB_XML_STR(T, name, "@name", .flags = VB_XML_REQUIRED),
+    VB_XML_BOOL(T, present, "@present"),
+    VB_XML_STR(T, tickpolicy, "@tickpolicy"),
+    VB_XML_STR(T, track, "@track"),
+    VB_XML_UINT64(T, frequency_hz, "@frequency"),
+    VB_XML_STR(T, mode, "@mode"),
+    VB_XML_UINT64(T, catchup_threshold, "catchup/@threshold"),
+    VB_XML_UINT64(T, catchup_slew, "catchup/@slew"),
+    VB_XML_UINT64(T, catchup_limit, "catchup/@limit"),
+};
+static VB_XML_TYPE(timer_type, T, "timer", timer_fields);
+
+#define C VbDomainClock
+static const VbXmlField clock_fields[] = {
+    VB_XML_ENUMV(C, offset, "@offset", vb_domain_clock_offset_enum,
+                 .flags = VB_XML_ZERO_IS_VALUE | VB_XML_UNSUPPORTED),
+    VB_XML_STR(C, adjustment, "@adjustment"),
+    VB_XML_STR(C, basis, "@basis"),
+    VB_XML_STR(C, timezone, "@timezone"),
+    VB_XML_INT64(C, start, "@start", VB_XML_HAS(C, has_start), ZERO),
+    VB_XML_LIST(C, timers, "timer", timer_type),
+};
+VB_XML_TYPE(vb_domain_clock_type, C, "clock", clock_fields,
+            .doc = "What the guest's clocks show and how they tick.");
+
+/* sysinfo */
+#define E VbDomainSysinfoEntry
+static const VbXmlField entry_fields[] = {
+    VB_XML_STR(E, name, "@name"),
+    VB_XML_STR(E, file, "@file"),
+    VB_XML_STR(E, text, "."),
+};
+static VB_XML_TYPE(entry_type, E, "entry", entry_fields);
+
+static const VbXmlField board_fields[] = {
+    VB_XML_LIST(VbDomainSysinfoBoard, entries, "entry", entry_type)};
+static VB_XML_TYPE(board_type, VbDomainSysinfoBoard, "baseBoard", board_fields);
+
+#define S VbDomainSysinfo
+static const VbXmlField sysinfo_fields[] = {
+    VB_XML_STR(S, type, "@type", .flags = VB_XML_REQUIRED),
+    VB_XML_LIST(S, bios, "bios/entry", entry_type),
+    VB_XML_LIST(S, system, "system/entry", entry_type),
+    VB_XML_LIST(S, boards, "baseBoard", board_type),
+    VB_XML_LIST(S, chassis, "chassis/entry", entry_type),
+    VB_XML_LIST(S, oem, "oemStrings/entry", entry_type),
+    VB_XML_LIST(S, entries, "entry", entry_type),
+};
+VB_XML_TYPE(vb_domain_sysinfo_type, S, "sysinfo", sysinfo_fields,
+            .doc = "What SMBIOS says about the machine.");

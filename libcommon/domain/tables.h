@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside libcommon/domain only: tables that the domain's own table joins. */
+#pragma once
+#include "domain/domain.h"
+
+extern const VbXmlType vb_domain_os_type, vb_domain_features_type, vb_domain_cpu_type,
+    vb_domain_clock_type;
+extern const VbXmlType vb_domain_memory_backing_type, vb_domain_cputune_type,
+    vb_domain_numatune_type;
+extern const VbXmlType vb_domain_sysinfo_type, vb_domain_vcpu_type, vb_domain_iothread_type;
+extern const VbXmlType vb_domain_blkiotune_type;

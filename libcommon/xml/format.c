@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Struct to text, laid out as libvirt does: two blanks per level, attributes in single quotes, <x/> when empty. An
+ * element whose fields all have no value is not written. */
+#include <string.h>
+#include "xml/value.h"
+
+typedef struct {
+    GString *out;
+    guint flags;
+    const VbXmlChild *foreign; /* a child with a prefix was written: the root declares it */
+} Writer;
+
+typedef struct {
+    Writer *writer;
+    gconstpointer self;
+    guint indent;
+} Place;
+
+static void write_struct(Writer *writer, const char *name, const VbXmlPlan *plan,
+                         gconstpointer self, guint indent);
+static gboolean write_node(const Place *place, const VbXmlNode *node);
+
+static void
+append_blanks(GString *out, guint n)
+{
+    static const char blanks[] = "                                                                ";
+
+    while (n > 0) {
+        const guint part = MIN(n, sizeof(blanks) - 1);
+
+        g_string_append_len(out, blanks, part);
+        n -= part;
+    }
+}
+
+/* line ends and tabs are written as themselves in text only: an attribute would lose them when it is read */
+static const char *
+escape_of(char c, gboolean is_attribute)
+{
+    static const char *const escapes[128] = {['&'] = "&amp;",   ['<'] = "&lt;",   ['>'] = "&gt;",
+                                             ['\''] = "&apos;", ['"'] = "&quot;", ['\r'] = "&#13;"};
+
+    if (is_attribute && (c == '\n' || c == '\t'))
+        return c == '\n' ? "&#10;" : "&#9;";
+    return escapes[(guchar)c & 127];
+}
+
+static void
+append_escaped(GString *out, const char *text, gboolean is_attribute)
+{
+    const char *run = text;
+
+    for (; *text; text++) {
+        const char *escape = (guchar)*text < 128 ? escape_of(*text, is_attribute) : NULL;
+
+        if (!escape && ((guchar)*text >= 32 || *text == '\n' || *text == '\t'))
+            continue;
+        g_string_append_len(out, run, text - run);
+        if (escape)
+            g_string_append(out, escape);
+        run =
+            text + 1; /* other control characters have no place in XML: left out, as libvirt does */
+    }
+    g_string_append_len(out, run, text - run);
+}
+
+static gboolean
+is_wanted(const Writer *writer, const VbXmlSlot *slot, gconstpointer self)
+{
+    const guint flags = slot->f.flags;
+
+    if ((flags & VB_XML_PARSE_ONLY) ||
+        ((flags & VB_XML_LIVE_ONLY) && !(writer->flags & VB_XML_FORMAT_LIVE)) ||
+        ((flags & VB_XML_SECRET) && !(writer->flags & VB_XML_FORMAT_SECURE)))
+        return FALSE;
+    return slot->n_when == 0 || vb_xml_slot_applies(slot, self);
+}
+
+static void
+append_value(GString *out, const VbXmlSlot *slot, gconstpointer self)
+{
+    const VbXmlValueOps *ops = vb_xml_value_ops(slot->f.kind);
+    gconstpointer value = vb_xml_member(self, slot->f.offset);
+
+    if (ops->is_plain) {
+        ops->append(slot, value, out);
+    } else if (slot->f.kind == VB_XML_KIND_STRING) {
+        append_escaped(out, *(char *const *)value, slot->is_attribute);
+    } else {
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        ops->append(slot, value, text);
+        append_escaped(out, text->str, slot->is_attribute);
+    }
+}
+
+static void
+write_attribute(const Place *place, const VbXmlSlot *slot)
+{
+    GString *out = place->writer->out;
+
+    if (!vb_xml_value_is_written(slot, place->self) || !is_wanted(place->writer, slot, place->self))
+        return;
+    if (slot->is_attribute) {
+        g_string_append_c(out, ' ');
+        g_string_append(out, slot->name);
+        g_string_append(out, "='");
+        append_value(out, slot, place->self);
+        g_string_append_c(out, '\'');
+    }
+    if (slot->f.kind == VB_XML_KIND_SIZE) {
+        g_string_append(out, " unit='");
+        g_string_append(out, vb_xml_unit_name(&slot->f));
+        g_string_append_c(out, '\'');
+    }
+}
+
+static gboolean
+write_texts(const Place *place, const VbXmlNode *node)
+{
+    for (guint i = 0; i < node->texts->len; i++) {
+        const VbXmlSlot *slot = g_ptr_array_index(node->texts, i);
+
+        if (!vb_xml_value_is_written(slot, place->self) ||
+            !is_wanted(place->writer, slot, place->self))
+            continue;
+        g_string_append_c(place->writer->out, '>');
+        append_value(place->writer->out, slot, place->self);
+        return TRUE;
+    }
+    return FALSE;
+}
+
+static void
+write_raw(Writer *writer, const VbXmlSlot *slot, const char *inside, guint indent)
+{
+    append_blanks(writer->out, indent);
+    g_string_append_printf(writer->out, "<%s>\n", slot->name);
+    append_blanks(writer->out, indent + 2);
+    g_string_append(writer->out, inside);
+    g_string_append_c(writer->out, '\n');
+    append_blanks(writer->out, indent);
+    g_string_append_printf(writer->out, "</%s>\n", slot->name);
+}
+
+static gboolean
+write_field_element(const Place *place, VbXmlSlot *slot)
+{
+    gconstpointer member = *(gconstpointer *)vb_xml_member(place->self, slot->f.offset);
+    const GPtrArray *list = member;
+
+    if (!member || !is_wanted(place->writer, slot, place->self))
+        return FALSE;
+    if (slot->f.kind == VB_XML_KIND_RAW) {
+        write_raw(place->writer, slot, member, place->indent);
+        return TRUE;
+    }
+    if (slot->f.kind == VB_XML_KIND_STRUCT) {
+        write_struct(place->writer, slot->name, vb_xml_slot_plan(slot), member, place->indent);
+        return TRUE;
+    }
+    for (guint i = 0; i < list->len; i++)
+        write_struct(place->writer, slot->name, vb_xml_slot_plan(slot), g_ptr_array_index(list, i),
+                     place->indent);
+    return list->len > 0;
+}
+
+/* the children of @node, each on its own line */
+static gboolean
+write_children(const Place *place, const VbXmlNode *node)
+{
+    gboolean is_written = FALSE;
+
+    for (guint i = 0; i < node->children->len; i++) {
+        const VbXmlChild *child = g_ptr_array_index(node->children, i);
+        const gboolean is_there =
+            child->slot ? write_field_element(place, child->slot) : write_node(place, child->node);
+
+        if (is_there && child->prefix)
+            place->writer->foreign = child;
+        is_written |= is_there;
+    }
+    return is_written;
+}
+
+/* what follows "<name": attributes, content, end. Returns whether there was anything at all. */
+static gboolean
+write_body(const Place *place, const VbXmlNode *node, const char *name)
+{
+    GString *out = place->writer->out;
+    const Place inner = {place->writer, place->self, place->indent + 2};
+    const gsize start = out->len;
+    gboolean has_attributes;
+    gsize end_of_tag;
+
+    for (guint i = 0; i < node->attributes->len; i++)
+        write_attribute(place, g_ptr_array_index(node->attributes, i));
+    has_attributes = out->len > start;
+    if (write_texts(place, node)) {
+        g_string_append_printf(out, "</%s>\n", name);
+        return TRUE;
+    }
+    end_of_tag = out->len;
+    g_string_append(out, ">\n");
+    if (write_children(&inner, node)) {
+        append_blanks(out, place->indent);
+        g_string_append_printf(out, "</%s>\n", name);
+        return TRUE;
+    }
+    g_string_truncate(out, end_of_tag);
+    g_string_append(out, "/>\n");
+    return has_attributes;
+}
+
+static gboolean
+any_written(const Place *place, const GPtrArray *slots)
+{
+    for (guint i = 0; i < slots->len; i++) {
+        const VbXmlSlot *slot = g_ptr_array_index(slots, i);
+
+        if (vb_xml_value_is_written(slot, place->self) &&
+            is_wanted(place->writer, slot, place->self))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* most of a table's elements are empty in any one struct: found out before anything is written */
+static gboolean
+has_content(const Place *place, const VbXmlNode *node)
+{
+    if (any_written(place, node->attributes) || any_written(place, node->texts) ||
+        any_written(place, node->marks))
+        return TRUE;
+    for (guint i = 0; i < node->children->len; i++) {
+        const VbXmlChild *child = g_ptr_array_index(node->children, i);
+
+        if (child->slot ? *(gpointer *)vb_xml_member(place->self, child->slot->f.offset) != NULL
+                        : has_content(place, child->node))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* an element between a table's element and its fields: left out when there is nothing in it */
+static gboolean
+write_node(const Place *place, const VbXmlNode *node)
+{
+    GString *out = place->writer->out;
+    const gsize start = out->len;
+
+    if (!has_content(place, node))
+        return FALSE;
+    append_blanks(out, place->indent);
+    g_string_append_c(out, '<');
+    g_string_append(out, node->name);
+    if (write_body(place, node, node->name) || any_written(place, node->marks))
+        return TRUE;
+    g_string_truncate(out, start);
+    return FALSE;
+}
+
+static void
+write_struct(Writer *writer, const char *name, const VbXmlPlan *plan, gconstpointer self,
+             guint indent)
+{
+    const Place place = {writer, self, indent};
+
+    append_blanks(writer->out, indent);
+    g_string_append_c(writer->out, '<');
+    g_string_append(writer->out, name);
+    (void)write_body(&place, plan->top, name);
+}
+
+/**
+ * vb_xml_format:
+ * @type: the root element
+ * @self: a struct of it
+ * @flags: VB_XML_FORMAT_*
+ *
+ * Returns: (transfer full): XML with a line end at its end
+ */
+char *
+vb_xml_format(const VbXmlType *type, gconstpointer self, guint flags)
+{
+    Writer writer = {.out = g_string_sized_new(8192), .flags = flags};
+
+    write_struct(&writer, type->element, vb_xml_plan_get(type), self, 0);
+    if (writer.foreign) {
+        g_autofree char *declaration =
+            g_strdup_printf(" xmlns:%s='%s'", writer.foreign->prefix, writer.foreign->uri);
+        const char *end =
+            strchr(writer.out->str, '>'); /* never inside a value: it is escaped there */
+
+        g_string_insert(writer.out, end - writer.out->str - (end[-1] == '/'), declaration);
+    }
+    return g_string_free(writer.out, FALSE);
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside libcommon/xml only: foreign XML that is kept as it came. */
+#pragma once
+#include <glib.h>
+#include <libxml/tree.h>
+
+/* (transfer full) (nullable) */
+char *vb_xml_raw_inside(xmlNode *element);

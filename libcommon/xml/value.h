@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside libcommon/xml only: how each kind of value is read, written, copied, compared. */
+#pragma once
+#include <libxml/tree.h>
+#include "xml/plan.h"
+
+/* where a value was found */
+typedef struct {
+    xmlNode *node;
+    const char *attribute; /* NULL: the element's text */
+    const char *text;
+} VbXmlSpot;
+
+typedef struct {
+    gsize size; /* of the member */
+    gboolean (*parse)(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GError **error);
+    gboolean (*is_set)(const VbXmlSlot *slot, gconstpointer value);
+    void (*append)(const VbXmlSlot *slot, gconstpointer value, GString *out); /* not escaped */
+    gboolean is_plain; /* the spelling needs no escaping */
+} VbXmlValueOps;
+
+/* NULL for kinds that are elements of their own */
+const VbXmlValueOps *vb_xml_value_ops(VbXmlKind kind);
+gboolean vb_xml_value_is_written(const VbXmlSlot *slot, gconstpointer self);
+const char *vb_xml_unit_name(const VbXmlField *field);
+
+/* Sets VB_ERROR @code with the place added to message and object. Returns FALSE. */
+gboolean vb_xml_fail(GError **error, int code, xmlNode *node, const char *reason,
+                     const char *format, ...) G_GNUC_PRINTF(5, 6);
+
+/* value-text.c */
+char *vb_bitmap_normalise(const char *text, guint max);
+typedef enum { VB_SIZE_OK, VB_SIZE_UNKNOWN_UNIT, VB_SIZE_OVERFLOW } VbSizeResult;
+VbSizeResult vb_xml_size_scale(guint64 number, const char *unit, guint64 default_unit,
+                               guint64 *ret_bytes);

@@ -1,0 +1,3 @@
+/* No licence. */
+/* A bad sample. */
+int counter;

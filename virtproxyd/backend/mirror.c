@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The mirror of a daemon's objects. Owns copies of what the daemon said, nothing else; the daemon is the truth. */
+#include "backend/mirror.h"
+#include <string.h>
+#include "backend/convert.h"
+
+#define DOMAIN_INTERFACE "org.virtbus.Domain1"
+
+struct _ProxyMirror {
+    char *root_path;
+    GHashTable *root;   /* property -> GVariant */
+    GPtrArray *domains; /* owns */
+    GHashTable *by_path;
+    GHashTable *by_name;
+    GHashTable *graves; /* path -> (sayi) */
+    GQueue grave_order; /* the keys of graves, oldest first; owns them */
+};
+
+static GHashTable *
+properties_new(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_variant_unref);
+}
+
+static void
+properties_update(GHashTable *properties, GVariant *changed)
+{
+    GVariantIter iter;
+    const char *name;
+    GVariant *value;
+
+    g_variant_iter_init(&iter, changed);
+    while (g_variant_iter_next(&iter, "{&sv}", &name, &value))
+        g_hash_table_replace(properties, g_strdup(name), value);
+}
+
+static void
+domain_free(gpointer data)
+{
+    ProxyMirrorDomain *domain = data;
+
+    g_free(domain->path);
+    g_free(domain->name);
+    g_clear_pointer(&domain->wire, g_variant_unref);
+    g_hash_table_unref(domain->properties);
+    g_free(domain);
+}
+
+ProxyMirror *
+proxy_mirror_new(const char *root_path)
+{
+    ProxyMirror *mirror = g_new0(ProxyMirror, 1);
+
+    mirror->root_path = g_strdup(root_path);
+    mirror->root = properties_new();
+    mirror->domains = g_ptr_array_new_with_free_func(domain_free);
+    mirror->by_path = g_hash_table_new(g_str_hash, g_str_equal);
+    mirror->by_name = g_hash_table_new(g_str_hash, g_str_equal);
+    mirror->graves =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_variant_unref);
+    g_queue_init(&mirror->grave_order);
+    return mirror;
+}
+
+void
+proxy_mirror_free(ProxyMirror *mirror)
+{
+    if (!mirror)
+        return;
+    g_hash_table_unref(mirror->by_path);
+    g_hash_table_unref(mirror->by_name);
+    g_ptr_array_unref(mirror->domains);
+    g_hash_table_unref(mirror->graves);
+    g_queue_clear_full(&mirror->grave_order, g_free);
+    g_hash_table_unref(mirror->root);
+    g_free(mirror->root_path);
+    g_free(mirror);
+}
+
+/* ---- feeding ---- */
+
+static GVariant *
+wire_new(const char *name, const guint8 *uuid, gint32 id)
+{
+    GVariant *bytes = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, uuid, 16, 1);
+
+    return g_variant_ref_sink(g_variant_new("(s@ayi)", name, bytes, id));
+}
+
+/* Name and Id are also kept outside the property table, since every call needs them. */
+static void
+domain_refresh(ProxyMirror *mirror, ProxyMirrorDomain *domain)
+{
+    GVariant *name = g_hash_table_lookup(domain->properties, "Name");
+    GVariant *uuid = g_hash_table_lookup(domain->properties, "Uuid");
+    const char *new_name = name && g_variant_is_of_type(name, G_VARIANT_TYPE_STRING)
+                               ? g_variant_get_string(name, NULL)
+                               : "";
+
+    if (g_strcmp0(domain->name, new_name) != 0) {
+        if (domain->name && g_hash_table_lookup(mirror->by_name, domain->name) == domain)
+            g_hash_table_remove(mirror->by_name, domain->name);
+        g_free(domain->name);
+        domain->name = g_strdup(new_name);
+        g_hash_table_replace(mirror->by_name, domain->name, domain);
+    }
+    if (uuid && g_variant_is_of_type(uuid, G_VARIANT_TYPE_STRING))
+        proxy_convert_uuid_parse(g_variant_get_string(uuid, NULL), domain->uuid);
+    domain->id = (gint32)proxy_mirror_number(domain, "Id");
+    g_clear_pointer(&domain->wire, g_variant_unref);
+    domain->wire = wire_new(domain->name, domain->uuid, domain->id);
+}
+
+static void
+grave_dig_up(ProxyMirror *mirror, const char *path)
+{
+    GList *link = g_queue_find_custom(&mirror->grave_order, path, (GCompareFunc)g_strcmp0);
+
+    if (!link)
+        return;
+    g_hash_table_remove(mirror->graves, path);
+    g_free(link->data);
+    g_queue_delete_link(&mirror->grave_order, link);
+}
+
+static void
+domain_bury(ProxyMirror *mirror, const ProxyMirrorDomain *domain)
+{
+    char *path = g_strdup(domain->path);
+
+    grave_dig_up(mirror, path);
+    g_queue_push_tail(&mirror->grave_order, path);
+    g_hash_table_insert(mirror->graves, path, wire_new(domain->name, domain->uuid, -1));
+    if (g_queue_get_length(&mirror->grave_order) > PROXY_GRAVEYARD_SIZE) {
+        char *oldest = g_queue_pop_head(&mirror->grave_order);
+
+        g_hash_table_remove(mirror->graves, oldest);
+        g_free(oldest);
+    }
+}
+
+void
+proxy_mirror_add(ProxyMirror *mirror, const char *path, GVariant *interfaces)
+{
+    g_autoptr(GVariant) properties =
+        g_variant_lookup_value(interfaces, DOMAIN_INTERFACE, G_VARIANT_TYPE_VARDICT);
+    ProxyMirrorDomain *domain = g_hash_table_lookup(mirror->by_path, path);
+
+    if (!properties)
+        return; /* another kind of object */
+    if (!domain) {
+        domain = g_new0(ProxyMirrorDomain, 1);
+        domain->path = g_strdup(path);
+        domain->properties = properties_new();
+        g_ptr_array_add(mirror->domains, domain);
+        g_hash_table_insert(mirror->by_path, domain->path, domain);
+        grave_dig_up(mirror, path);
+    }
+    properties_update(domain->properties, properties);
+    domain_refresh(mirror, domain);
+}
+
+void
+proxy_mirror_remove(ProxyMirror *mirror, const char *path)
+{
+    ProxyMirrorDomain *domain = g_hash_table_lookup(mirror->by_path, path);
+
+    if (!domain)
+        return;
+    domain_bury(mirror, domain);
+    g_hash_table_remove(mirror->by_path, path);
+    if (g_hash_table_lookup(mirror->by_name, domain->name) == domain)
+        g_hash_table_remove(mirror->by_name, domain->name);
+    g_ptr_array_remove(mirror->domains, domain);
+}
+
+void
+proxy_mirror_change(ProxyMirror *mirror, const char *path, GVariant *changed,
+                    const char *const *invalidated)
+{
+    gboolean is_root = g_str_equal(path, mirror->root_path);
+    ProxyMirrorDomain *domain = is_root ? NULL : g_hash_table_lookup(mirror->by_path, path);
+    GHashTable *properties = is_root ? mirror->root : domain ? domain->properties : NULL;
+
+    if (!properties)
+        return;
+    for (guint i = 0; invalidated[i]; i++)
+        g_hash_table_remove(properties, invalidated[i]);
+    properties_update(properties, changed);
+    if (domain)
+        domain_refresh(mirror, domain);
+}
+
+/**
+ * proxy_mirror_replace:
+ * @root_properties: a{sv} of the root's hypervisor interface
+ * @managed_objects: a{oa{sa{sv}}}: everything that exists now
+ *
+ * What is not in @managed_objects any more is buried; what stayed keeps its place in the order.
+ */
+void
+proxy_mirror_replace(ProxyMirror *mirror, GVariant *root_properties, GVariant *managed_objects)
+{
+    g_autoptr(GHashTable) present = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    GVariantIter iter;
+    const char *path;
+    GVariant *interfaces;
+
+    g_hash_table_remove_all(mirror->root);
+    properties_update(mirror->root, root_properties);
+    g_variant_iter_init(&iter, managed_objects);
+    while (g_variant_iter_loop (&iter, "{&o@a{sa{sv}}}", &path, &interfaces)) {
+        proxy_mirror_add(mirror, path, interfaces);
+        g_hash_table_add(present, g_strdup(path));
+    }
+    for (guint i = mirror->domains->len; i > 0; i--) {
+        ProxyMirrorDomain *domain = mirror->domains->pdata[i - 1];
+
+        if (!g_hash_table_contains(present, domain->path))
+            proxy_mirror_remove(mirror, domain->path);
+    }
+}
+
+/* ---- looking ---- */
+
+const GPtrArray *
+proxy_mirror_domains(ProxyMirror *mirror)
+{
+    return mirror->domains;
+}
+
+const ProxyMirrorDomain *
+proxy_mirror_by_path(ProxyMirror *mirror, const char *path)
+{
+    return g_hash_table_lookup(mirror->by_path, path);
+}
+
+const ProxyMirrorDomain *
+proxy_mirror_by_name(ProxyMirror *mirror, const char *name)
+{
+    return g_hash_table_lookup(mirror->by_name, name);
+}
+
+const ProxyMirrorDomain *
+proxy_mirror_by_id(ProxyMirror *mirror, gint32 id)
+{
+    for (guint i = 0; id >= 0 && i < mirror->domains->len; i++) {
+        const ProxyMirrorDomain *domain = mirror->domains->pdata[i];
+
+        if (domain->id == id)
+            return domain;
+    }
+    return NULL;
+}
+
+GVariant *
+proxy_mirror_property(ProxyMirror *mirror, const char *path, const char *name)
+{
+    const ProxyMirrorDomain *domain;
+
+    if (g_str_equal(path, mirror->root_path))
+        return g_hash_table_lookup(mirror->root, name);
+    domain = g_hash_table_lookup(mirror->by_path, path);
+    return domain ? g_hash_table_lookup(domain->properties, name) : NULL;
+}
+
+GVariant *
+proxy_mirror_wire(ProxyMirror *mirror, const char *path)
+{
+    const ProxyMirrorDomain *domain = g_hash_table_lookup(mirror->by_path, path);
+    GVariant *wire = domain ? domain->wire : g_hash_table_lookup(mirror->graves, path);
+
+    return wire ? g_variant_ref(wire) : NULL;
+}
+
+/**
+ * proxy_mirror_number:
+ *
+ * Returns: the property as a number; -1 when it is not known or no number
+ */
+gint64
+proxy_mirror_number(const ProxyMirrorDomain *domain, const char *property)
+{
+    GVariant *value = g_hash_table_lookup(domain->properties, property);
+    g_autoptr(GVariant) number = value ? proxy_convert_number(value, "x") : NULL;
+
+    return number ? g_variant_get_int64(number) : -1;
+}
+
+gboolean
+proxy_mirror_flag(const ProxyMirrorDomain *domain, const char *property)
+{
+    return proxy_mirror_number(domain, property) > 0;
+}

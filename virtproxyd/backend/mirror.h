@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the proxy knows of a daemon's objects: names, UUIDs, ids and every property that signals its changes. Fed by
+ * link.c; knows no connection. Objects that have gone stay nameable for a while (the graveyard). */
+#pragma once
+#include <glib.h>
+
+typedef struct _ProxyMirror ProxyMirror;
+
+typedef struct {
+    char *path;
+    char *name;
+    guint8 uuid[16];
+    gint32 id;              /* -1: not running */
+    GVariant *wire;         /* (sayi), kept ready */
+    GHashTable *properties; /* name -> GVariant */
+} ProxyMirrorDomain;
+
+#define PROXY_GRAVEYARD_SIZE 256
+
+ProxyMirror *proxy_mirror_new(const char *root_path);
+void proxy_mirror_free(ProxyMirror *mirror);
+
+/* feeding */
+void proxy_mirror_replace(ProxyMirror *mirror, GVariant *root_properties,
+                          GVariant *managed_objects); /* a{sv}, a{oa{sa{sv}}} */
+void proxy_mirror_add(ProxyMirror *mirror, const char *path, GVariant *interfaces); /* a{sa{sv}} */
+void proxy_mirror_remove(ProxyMirror *mirror, const char *path);
+void proxy_mirror_change(ProxyMirror *mirror, const char *path, GVariant *changed,
+                         const char *const *invalidated);
+
+/* looking; what is returned stays valid until the next feeding */
+const GPtrArray *proxy_mirror_domains(ProxyMirror *mirror); /* of ProxyMirrorDomain, oldest first */
+const ProxyMirrorDomain *proxy_mirror_by_path(ProxyMirror *mirror, const char *path);
+const ProxyMirrorDomain *proxy_mirror_by_name(ProxyMirror *mirror, const char *name);
+const ProxyMirrorDomain *proxy_mirror_by_id(ProxyMirror *mirror, gint32 id);
+GVariant *proxy_mirror_property(ProxyMirror *mirror, const char *path,
+                                const char *name); /* path may be the root; NULL: not known */
+GVariant *
+proxy_mirror_wire(ProxyMirror *mirror,
+                  const char *path); /* (transfer full) (sayi); NULL: neither here nor buried */
+
+gboolean proxy_mirror_flag(const ProxyMirrorDomain *domain, const char *property);
+gint64 proxy_mirror_number(const ProxyMirrorDomain *domain, const char *property);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside the backend: one session per legacy client, one call per request. */
+#pragma once
+#include <gio/gio.h>
+#include <gio/gunixfdlist.h>
+#include "backend/backend.h"
+#include "backend/convert.h"
+#include "backend/link.h"
+#include "backend/peer.h"
+#include "rpc/rpc.h"
+
+typedef struct _ProxyEvents ProxyEvents;
+
+struct _ProxyBackend {
+    ProxyDaemon daemon;
+    ProxyNames names;
+    ProxyLink *link;
+    gboolean is_session; /* serves qemu:///session */
+    GList *sessions;
+    GHashTable *handlers; /* ProxyProcedure -> ProxyHandler */
+    ProxyBusy busy;
+    gpointer busy_data;
+};
+
+typedef struct {
+    int ref_count;
+    ProxyBackend *backend;
+    ProxyClient *client; /* NULL once it has gone */
+    gboolean is_open;
+    gboolean is_readonly;
+    VbWire *peer; /* to the daemon, with the client's identity; NULL: none yet, or lost */
+    gboolean is_connecting;
+    GQueue waiting;      /* of PeerCall: for the peer connection */
+    ProxyEvents *events; /* what the client listens to; NULL: nothing */
+} ProxySession;
+
+/* a request on its way; ends with exactly one of proxy_call_reply*, proxy_call_fail */
+typedef struct {
+    ProxyRequest *request;
+    ProxySession *session;
+    const ProxyRouteEntry *entry;
+    guint attempts;
+    gboolean is_patient; /* a human is asked: no deadline */
+    GVariant *reply;     /* D-Bus reply that waits for the barrier */
+    GUnixFDList *fds;
+} ProxyCall;
+
+/* sessions */
+ProxySession *proxy_session_of(ProxyBackend *backend,
+                               ProxyClient *client); /* made at the first call */
+void proxy_session_end(ProxySession *session);
+
+/* calls */
+ProxyCall *proxy_call_new(ProxySession *session, ProxyRequest *request);
+GVariant *proxy_call_args(ProxyCall *call);
+ProxyMirror *proxy_call_mirror(ProxyCall *call);
+char *proxy_call_domain_path(ProxyCall *call);          /* of the first argument; (transfer full) */
+void proxy_call_reply(ProxyCall *call, GVariant *wire); /* takes floating references; NULL: void */
+void proxy_call_reply_fds(ProxyCall *call, GVariant *wire);
+void proxy_call_reply_stream(ProxyCall *call, GVariant *wire, int fd, gboolean is_duplex);
+void proxy_call_fail(ProxyCall *call, GError *error); /* (transfer full) */
+void proxy_call_fail_code(ProxyCall *call, int code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* @reply is NULL when it failed; @error is in VB_ERROR then, (transfer full) */
+typedef void (*ProxyCallDone)(ProxyCall *call, GVariant *reply, GUnixFDList *fds, GError *error);
+/* Calls the daemon on the client's own connection. A call that only reads is repeated once when the daemon goes away. */
+void proxy_call_dbus(ProxyCall *call, const char *path, const char *interface, const char *member,
+                     GVariant *args, ProxyCallDone done);

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The methods that save and restore guests, and those that tell of the job that does it. */
+#include "bus/bus-private.h"
+#include "guest-job.h"
+#include "save.h"
+
+/* Source: what libvirt checks before a changed definition may be used; refused as long as that is not checked here */
+static gboolean
+check_dxml(const char *dxml, GError **error)
+{
+    return *dxml == '\0' ||
+           vb_error_set(error, VIR_ERR_ARGUMENT_UNSUPPORTED,
+                        "changing the definition of a saved domain is not supported");
+}
+
+static void
+save(QemuDomain *domain, VbCall *call, const char *path, guint flags)
+{
+    g_autofree char *subject = qemu_bus_domain_path(domain->uuid_text);
+    const QemuSaveRequest request = {.path = path,
+                                     .flags = flags,
+                                     .subject = subject,
+                                     .owner = vb_call_get_caller(call)->uid};
+    vb_call_defer(call);
+    qemu_domain_save_image(domain, &request, qemu_bus_done, call);
+}
+
+GVariant *
+qemu_bus_domain_managed_save(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    guint flags;
+    g_variant_get(args, "(u)", &flags);
+    save(data, call, NULL, flags);
+    return NULL;
+}
+
+GVariant *
+qemu_bus_domain_save(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    const char *path, *dxml;
+    guint flags;
+    g_variant_get(args, "(&s&su)", &path, &dxml, &flags);
+    if (check_dxml(dxml, error))
+        save(data, call, path, flags);
+    return NULL;
+}
+
+GVariant *
+qemu_bus_domain_managed_save_remove(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    guint flags;
+    g_variant_get(args, "(u)", &flags);
+    return qemu_domain_remove_managed_save(data, flags, error) ? g_variant_new("()") : NULL;
+}
+
+GVariant *
+qemu_bus_method_restore(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    const char *path, *dxml;
+    guint flags;
+    g_variant_get(args, "(&s&su)", &path, &dxml, &flags);
+    if (!check_dxml(dxml, error))
+        return NULL;
+    vb_call_defer(call);
+    qemu_manager_restore(((QemuBus *)data)->manager, path, flags, qemu_bus_done, call);
+    return NULL;
+}
+
+GVariant *
+qemu_bus_domain_get_job_info(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    const guint64 none = 0;
+    QemuJobInfo info;
+    qemu_job_get_info(data, &info);
+    return g_variant_new("(ittttttttttt)", info.type, info.elapsed_ms, none, info.total,
+                         info.processed, info.remaining, info.total, info.processed, info.remaining,
+                         none, none, none);
+}
+
+GVariant *
+qemu_bus_domain_get_job_stats(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    guint flags;
+    int type = VIR_DOMAIN_JOB_NONE;
+    g_variant_get(args, "(u)", &flags);
+    GVariant *stats = qemu_job_get_stats(data, flags, &type, error);
+    return stats ? g_variant_new("(i@a{sv})", type, stats) : NULL;
+}
+
+GVariant *
+qemu_bus_domain_abort_job(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    guint flags;
+    g_variant_get(args, "(u)", &flags);
+    return qemu_job_abort(data, flags, error) ? g_variant_new("()") : NULL;
+}
+
+/* documents */
+
+static GVariant *
+reply_xml(char *xml)
+{
+    g_autofree char *owned = xml;
+    return owned ? g_variant_new("(s)", owned) : NULL;
+}
+
+GVariant *
+qemu_bus_method_get_save_image_xml(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    const char *path;
+    guint flags;
+    g_variant_get(args, "(&su)", &path, &flags);
+    return reply_xml(qemu_save_image_get_xml(path, flags, error));
+}
+
+static void
+may_see_secrets(VbCall *call, GError *refusal, gpointer data)
+{
+    g_autoptr(QemuDomain) domain = data;
+    GError *error = refusal;
+    guint flags;
+    g_variant_get(vb_call_get_args(call), "(u)", &flags);
+    if (!error && !domain->manager)
+        vb_error_set_plain(&error, VIR_ERR_NO_DOMAIN);
+    GVariant *reply =
+        error ? NULL : reply_xml(qemu_domain_get_managed_save_xml(domain, flags, &error));
+    if (reply)
+        vb_call_return(call, reply);
+    else
+        vb_call_fail(call, error);
+}
+
+GVariant *
+qemu_bus_domain_get_managed_save_xml(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    guint flags;
+    g_variant_get(args, "(u)", &flags);
+    if (!(flags & VIR_DOMAIN_SAVE_IMAGE_XML_SECURE))
+        return reply_xml(qemu_domain_get_managed_save_xml(data, flags, error));
+    if (vb_call_get_caller(call)->is_readonly) {
+        vb_error_set(error, VIR_ERR_OPERATION_DENIED,
+                     "virDomainManagedSaveGetXMLDesc with secure flag");
+        return NULL;
+    }
+    vb_call_defer(call);
+    vb_call_authorize(call, VB_ACTION_MANAGE, may_see_secrets, qemu_domain_ref(data));
+    return NULL;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The methods of Domain1 that read numbers, and Hypervisor1.GetAllDomainStats. What only an emulator knows is asked for
+ * first, with a short deadline; then the last known facts are the answer. */
+#include "bus/bus-private.h"
+
+/* reading with fresh facts */
+
+typedef struct {
+    VbCall *call;
+    GPtrArray *domains; /* of QemuDomain, with references */
+    QemuBusRead read;
+} FreshRead;
+
+static GPtrArray *
+new_domain_array(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)qemu_domain_unref);
+}
+
+static void
+facts_are_fresh(gpointer data)
+{
+    g_autofree FreshRead *fresh = data;
+    g_autoptr(GPtrArray) domains = fresh->domains;
+    GError *error = NULL;
+    GVariant *reply = fresh->read(domains->pdata[0], vb_call_get_args(fresh->call), &error);
+    if (reply)
+        vb_call_return(fresh->call, reply);
+    else
+        vb_call_fail(fresh->call, error);
+}
+
+/**
+ * qemu_bus_read_fresh:
+ * @kinds: QemuFactsKind
+ * @read: gives the reply's tuple from what is known then
+ */
+GVariant *
+qemu_bus_read_fresh(VbCall *call, QemuDomain *domain, guint kinds, QemuBusRead read)
+{
+    FreshRead *fresh = g_new(FreshRead, 1);
+    *fresh = (FreshRead){call, new_domain_array(), read};
+    g_ptr_array_add(fresh->domains, qemu_domain_ref(domain));
+    vb_call_defer(call);
+    qemu_facts_refresh(fresh->domains, kinds, QEMU_FACTS_DEADLINE_MS, facts_are_fresh, fresh);
+    return NULL;
+}
+
+/* (transfer floating) @value as the only member of a reply; NULL stays NULL */
+static GVariant *
+wrap(GVariant *value)
+{
+    return value ? g_variant_new_tuple(&value, 1) : NULL;
+}
+
+/* statistics of all */
+
+typedef struct {
+    VbCall *call;
+    GPtrArray *domains; /* of QemuDomain, with references */
+    guint stats;
+    guint flags;
+} AllStats;
+
+static void
+reply_all_stats(gpointer data)
+{
+    g_autofree AllStats *all = data;
+    g_autoptr(GPtrArray) domains = all->domains;
+    GVariantBuilder builder;
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a(oa{sv})"));
+    for (guint i = 0; i < domains->len; i++) {
+        QemuDomain *domain = domains->pdata[i];
+        if (!domain->manager)
+            continue; /* went while we asked */
+        g_autofree char *path = qemu_bus_domain_path(domain->uuid_text);
+        g_variant_builder_add(&builder, "(o@a{sv})", path,
+                              qemu_domain_get_stats(domain, all->stats, all->flags));
+    }
+    vb_call_return(all->call, g_variant_new("(a(oa{sv}))", &builder));
+}
+
+/* The low byte of virConnectGetAllDomainStatsFlags are the filters of virConnectListAllDomainsFlags. */
+#define STATS_FILTERS 0xffu
+
+/* Errors: NO_DOMAIN, INVALID_ARG for a path that is none */
+static GPtrArray *
+pick_domains(QemuBus *bus, GVariant *paths, guint flags, GError **error)
+{
+    g_autoptr(GPtrArray) domains = new_domain_array();
+    g_autoptr(GPtrArray) matching = qemu_manager_list(bus->manager, flags & STATS_FILTERS);
+    GVariantIter iter;
+    const char *path;
+    if (g_variant_n_children(paths) == 0) {
+        for (guint i = 0; i < matching->len; i++)
+            g_ptr_array_add(domains, qemu_domain_ref(matching->pdata[i]));
+        return g_steal_pointer(&domains);
+    }
+    g_variant_iter_init(&iter, paths);
+    while (g_variant_iter_next(&iter, "&o", &path)) {
+        QemuDomain *domain = qemu_bus_find_domain(bus, path, error);
+        if (!domain)
+            return NULL;
+        if (g_ptr_array_find(matching, domain, NULL))
+            g_ptr_array_add(domains, qemu_domain_ref(domain));
+    }
+    return g_steal_pointer(&domains);
+}
+
+GVariant *
+qemu_bus_method_get_all_stats(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    guint stats, flags;
+    g_autoptr(GVariant) paths = NULL;
+    g_variant_get(args, "(@aouu)", &paths, &stats, &flags);
+    if (!qemu_stats_check(stats, flags, error))
+        return NULL;
+    GPtrArray *domains = pick_domains(data, paths, flags, error);
+    if (!domains)
+        return NULL;
+    AllStats *all = g_new(AllStats, 1);
+    *all = (AllStats){call, domains, stats, flags};
+    vb_call_defer(call);
+    qemu_facts_refresh(domains, qemu_stats_needs(stats), QEMU_FACTS_DEADLINE_MS, reply_all_stats,
+                       all);
+    return NULL;
+}
+
+static GVariant *
+read_stats(QemuDomain *domain, GVariant *args, GError **error)
+{
+    guint stats, flags;
+    g_variant_get(args, "(uu)", &stats, &flags);
+    return wrap(qemu_domain_get_stats(domain, stats, flags));
+}
+
+GVariant *
+qemu_bus_domain_get_stats(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    guint stats, flags;
+    g_variant_get(args, "(uu)", &stats, &flags);
+    if (!qemu_stats_check(stats, flags, error))
+        return NULL;
+    return qemu_bus_read_fresh(call, data, qemu_stats_needs(stats), read_stats);
+}
+
+/* one guest, one matter */
+
+GVariant *
+qemu_bus_domain_get_info(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    QemuDomainInfo info;
+    qemu_domain_get_info(data, &info);
+    return g_variant_new("(yttqt)", (guint8)info.state, info.max_memory_kib, info.memory_kib,
+                         (guint16)MIN(info.n_vcpus, G_MAXUINT16), info.cpu_time_ns);
+}
+
+GVariant *
+qemu_bus_domain_get_control_info(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    guint flags;
+    g_variant_get(args, "(u)", &flags);
+    return qemu_domain_get_control_info(data, flags, error);
+}
+
+static GVariant *
+read_memory_stats(QemuDomain *domain, GVariant *args, GError **error)
+{
+    guint flags;
+    g_variant_get(args, "(u)", &flags);
+    return wrap(qemu_domain_get_memory_stats(domain, flags, error));
+}
+
+GVariant *
+qemu_bus_domain_get_memory_stats(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    return qemu_bus_read_fresh(call, data, QEMU_FACTS_BALLOON | QEMU_FACTS_MEMORY,
+                               read_memory_stats);
+}
+
+static GVariant *
+read_block_stats(QemuDomain *domain, GVariant *args, GError **error)
+{
+    const char *path;
+    g_variant_get(args, "(&s)", &path);
+    return qemu_domain_get_block_stats(domain, path, error);
+}
+
+GVariant *
+qemu_bus_domain_get_block_stats(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    return qemu_bus_read_fresh(call, data, QEMU_FACTS_BLOCK, read_block_stats);
+}
+
+static GVariant *
+read_block_stats_flags(QemuDomain *domain, GVariant *args, GError **error)
+{
+    const char *path;
+    guint flags;
+    g_variant_get(args, "(&su)", &path, &flags);
+    return wrap(qemu_domain_get_block_stats_flags(domain, path, flags, error));
+}
+
+GVariant *
+qemu_bus_domain_get_block_stats_flags(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    return qemu_bus_read_fresh(call, data, QEMU_FACTS_BLOCK, read_block_stats_flags);
+}
+
+static GVariant *
+read_block_info(QemuDomain *domain, GVariant *args, GError **error)
+{
+    const char *path;
+    guint flags;
+    g_variant_get(args, "(&su)", &path, &flags);
+    return qemu_domain_get_block_info(domain, path, flags, error);
+}
+
+GVariant *
+qemu_bus_domain_get_block_info(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    return qemu_bus_read_fresh(call, data, QEMU_FACTS_BLOCK, read_block_info);
+}
+
+GVariant *
+qemu_bus_domain_get_interface_stats(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    const char *device;
+    g_variant_get(args, "(&s)", &device);
+    return qemu_domain_get_interface_stats(data, device, error);
+}
+
+static GVariant *
+read_vcpus(QemuDomain *domain, GVariant *args, GError **error)
+{
+    return qemu_domain_get_vcpus(domain, error);
+}
+
+GVariant *
+qemu_bus_domain_get_vcpus(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    return qemu_bus_read_fresh(call, data, QEMU_FACTS_VCPU, read_vcpus);
+}
+
+GVariant *
+qemu_bus_domain_get_vcpu_count(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    guint flags;
+    g_variant_get(args, "(u)", &flags);
+    int n = qemu_domain_get_vcpu_count(data, flags, error);
+    return n < 0 ? NULL : g_variant_new("(i)", n);
+}
+
+GVariant *
+qemu_bus_domain_get_cpu_stats(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    int start_cpu;
+    guint n_cpus, flags;
+    g_variant_get(args, "(iuu)", &start_cpu, &n_cpus, &flags);
+    return wrap(qemu_domain_get_cpu_stats(data, start_cpu, n_cpus, flags, error));
+}
+
+GVariant *
+qemu_bus_domain_get_messages(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    guint flags;
+    g_variant_get(args, "(u)", &flags);
+    g_auto(GStrv) messages = qemu_domain_get_messages(data, flags, error);
+    return messages ? g_variant_new("(^as)", messages) : NULL;
+}
+
+/* No security driver labels guests: libvirt then answers an empty label. */
+GVariant *
+qemu_bus_domain_get_security_label(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    return g_variant_new("(sb)", "", FALSE);
+}

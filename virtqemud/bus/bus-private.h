@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of virtqemud/bus share. */
+#pragma once
+#include "base/error.h"
+#include "bus/bus.h"
+#include "define.h"
+#include "host.h"
+#include "stats.h"
+#include "vb-dbus-info.h"
+
+#define HYPERVISOR_INTERFACE "org.virtbus.Hypervisor1"
+#define DOMAIN_INTERFACE "org.virtbus.Domain1"
+
+struct _QemuBus {
+    VbService *service;
+    QemuManager *manager;
+    VbObject *root;
+    GHashTable *domains; /* QemuDomain -> VbObject */
+    guint version;       /* of the default emulator; 0: not known */
+};
+
+extern const VbInterface qemu_bus_hypervisor_interface; /* its handlers get the QemuBus */
+extern const VbInterface qemu_bus_domain_interface;     /* its handlers get the QemuDomain */
+
+/* paths */
+char *qemu_bus_domain_path(const char *uuid_text);
+QemuDomain *qemu_bus_find_domain(QemuBus *bus, const char *path, GError **error);
+GVariant *qemu_bus_paths(GPtrArray *domains); /* (transfer floating) ao, of QemuDomain */
+
+/* bus-domain-life.c */
+void qemu_bus_auto_destroy(QemuDomain *domain, VbCall *call);
+
+/* replies of asynchronous core functions; data: the deferred VbCall */
+void qemu_bus_done(QemuDomain *domain, GError *error, gpointer data);
+void qemu_bus_done_text(QemuDomain *domain, const char *text, GError *error, gpointer data);
+void qemu_bus_done_document(const char *text, const GError *error, gpointer data);
+GVariant *qemu_bus_reply_fd(VbCall *call,
+                            int fd); /* (transfer full) @fd; (transfer floating): handle */
+
+/* bus-domain-save.c */
+GVariant *qemu_bus_method_get_save_image_xml(gpointer data, VbCall *call, GVariant *args,
+                                             GError **error);
+GVariant *qemu_bus_method_restore(gpointer data, VbCall *call, GVariant *args, GError **error);
+
+/* bus-domain-stats.c: @read runs once the facts of @kinds are as fresh as the deadline allows */
+typedef GVariant *(*QemuBusRead)(QemuDomain *domain, GVariant *args, GError **error);
+GVariant *qemu_bus_read_fresh(VbCall *call, QemuDomain *domain, guint kinds, QemuBusRead read);
+GVariant *qemu_bus_method_get_all_stats(gpointer data, VbCall *call, GVariant *args,
+                                        GError **error);
+
+/* bus-events.c */
+void qemu_bus_send_event(QemuBus *bus, const QemuEvent *event);
+GVariant *qemu_bus_method_events_since(gpointer data, VbCall *call, GVariant *args, GError **error);
+
+/* the rows of Domain1: name in the XML, function, action */
+#define QEMU_BUS_DOMAIN_METHODS(ROW)                                                               \
+    ROW("Create", create, VB_ACTION_MANAGE)                                                        \
+    ROW("Shutdown", shutdown, VB_ACTION_MANAGE)                                                    \
+    ROW("Reboot", reboot, VB_ACTION_MANAGE)                                                        \
+    ROW("Reset", reset, VB_ACTION_MANAGE)                                                          \
+    ROW("Destroy", destroy, VB_ACTION_MANAGE)                                                      \
+    ROW("Suspend", suspend, VB_ACTION_MANAGE)                                                      \
+    ROW("Resume", resume, VB_ACTION_MANAGE)                                                        \
+    ROW("Undefine", undefine, VB_ACTION_MANAGE)                                                    \
+    ROW("Rename", rename, VB_ACTION_MANAGE)                                                        \
+    ROW("GetXml", get_xml, VB_ACTION_READ)                                                         \
+    ROW("GetInfo", get_info, VB_ACTION_READ)                                                       \
+    ROW("GetControlInfo", get_control_info, VB_ACTION_READ)                                        \
+    ROW("GetStats", get_stats, VB_ACTION_READ)                                                     \
+    ROW("GetMemoryStats", get_memory_stats, VB_ACTION_READ)                                        \
+    ROW("SetMemoryStatsPeriod", set_memory_stats_period, VB_ACTION_MANAGE)                         \
+    ROW("GetBlockStats", get_block_stats, VB_ACTION_READ)                                          \
+    ROW("GetBlockStatsFlags", get_block_stats_flags, VB_ACTION_READ)                               \
+    ROW("GetBlockInfo", get_block_info, VB_ACTION_READ)                                            \
+    ROW("GetInterfaceStats", get_interface_stats, VB_ACTION_READ)                                  \
+    ROW("GetVcpus", get_vcpus, VB_ACTION_READ)                                                     \
+    ROW("GetVcpuCount", get_vcpu_count, VB_ACTION_READ)                                            \
+    ROW("GetCpuStats", get_cpu_stats, VB_ACTION_READ)                                              \
+    ROW("SetMemory", set_memory, VB_ACTION_MANAGE)                                                 \
+    ROW("SetVcpus", set_vcpus, VB_ACTION_MANAGE)                                                   \
+    ROW("GetVcpuPinning", get_vcpu_pinning, VB_ACTION_READ)                                        \
+    ROW("GetEmulatorPinning", get_emulator_pinning, VB_ACTION_READ)                                \
+    ROW("GetSchedulerType", get_scheduler_type, VB_ACTION_READ)                                    \
+    ROW("GetScheduler", get_scheduler, VB_ACTION_READ)                                             \
+    ROW("GetAddresses", get_addresses, VB_ACTION_READ)                                             \
+    ROW("GetHostname", get_hostname, VB_ACTION_MANAGE)                                             \
+    ROW("GetTime", get_time, VB_ACTION_MANAGE)                                                     \
+    ROW("SetTime", set_time, VB_ACTION_MANAGE)                                                     \
+    ROW("GetDiskErrors", get_disk_errors, VB_ACTION_READ)                                          \
+    ROW("AttachDevice", attach_device, VB_ACTION_MANAGE)                                           \
+    ROW("DetachDevice", detach_device, VB_ACTION_MANAGE)                                           \
+    ROW("DetachDeviceAlias", detach_device_alias, VB_ACTION_MANAGE)                                \
+    ROW("UpdateDevice", update_device, VB_ACTION_MANAGE)                                           \
+    ROW("GetMetadata", get_metadata, VB_ACTION_READ)                                               \
+    ROW("SetMetadata", set_metadata, VB_ACTION_MANAGE)                                             \
+    ROW("InjectNmi", inject_nmi, VB_ACTION_MANAGE)                                                 \
+    ROW("SendKey", send_key, VB_ACTION_MANAGE)                                                     \
+    ROW("Screenshot", screenshot, VB_ACTION_MANAGE)                                                \
+    ROW("OpenConsole", open_console, VB_ACTION_MANAGE)                                             \
+    ROW("OpenGraphics", open_graphics, VB_ACTION_MANAGE)                                           \
+    ROW("GetMessages", get_messages, VB_ACTION_READ)                                               \
+    ROW("GetSecurityLabel", get_security_label, VB_ACTION_READ)                                    \
+    ROW("ManagedSave", managed_save, VB_ACTION_MANAGE)                                             \
+    ROW("ManagedSaveRemove", managed_save_remove, VB_ACTION_MANAGE)                                \
+    ROW("Save", save, VB_ACTION_MANAGE)                                                            \
+    ROW("GetManagedSaveXml", get_managed_save_xml, VB_ACTION_READ)                                 \
+    ROW("GetJobInfo", get_job_info, VB_ACTION_READ)                                                \
+    ROW("GetJobStats", get_job_stats, VB_ACTION_READ)                                              \
+    ROW("AbortJob", abort_job, VB_ACTION_MANAGE)                                                   \
+    ROW("MonitorCommand", monitor_command, VB_ACTION_MANAGE)
+
+#define QEMU_BUS_DECLARE(name, function, action)                                                   \
+    GVariant *qemu_bus_domain_##function(gpointer data, VbCall *call, GVariant *args,              \
+                                         GError **error);
+QEMU_BUS_DOMAIN_METHODS(QEMU_BUS_DECLARE)

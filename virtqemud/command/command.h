@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A domain definition becomes QEMU's command line: same devices, order, ids and addresses as libvirt 9.0 gives. */
+#pragma once
+#include <glib.h>
+#include "caps/caps.h"
+#include "domain/domain.h"
+
+/* Descriptors that the caller opened for a device; @fd is its number in the emulator's process. */
+typedef enum {
+    QEMU_COMMAND_FD_TAP,    /* a queue of an interface */
+    QEMU_COMMAND_FD_VHOST,  /* /dev/vhost-net for a queue */
+    QEMU_COMMAND_FD_SOCKET, /* listening or connected socket of a character device */
+} QemuCommandFdKind;
+
+typedef struct {
+    QemuCommandFdKind kind;
+    const char *alias; /* of the device: "net0", "serial0" */
+    int fd;
+    const char *name; /* of a descriptor that the monitor was handed (getfd); NULL: it is @fd */
+} QemuCommandFd;
+
+typedef struct {
+    const char *
+        domain_dir; /* per-guest folder, e.g. ROOT/var/lib/libvirt/qemu/domain-1-NAME: sockets, master key */
+    const char
+        *channel_dir; /* ROOT/run/libvirt/qemu/channel/1-NAME: sockets of channels without a path */
+    int monitor_fd; /* listening socket of the QMP monitor; -1: libvirt's text for a command line that is only shown */
+    const QemuCommandFd *fds;
+    guint n_fds;
+    const char *incoming; /* -incoming URI, or NULL */
+    gboolean
+        has_master_key; /* DOMAIN_DIR/master-key.aes: what secrets on the monitor are encrypted with */
+    gboolean has_sandbox; /* -sandbox on,...: qemu.conf's seccomp_sandbox */
+} QemuCommandOptions;
+
+typedef struct {
+    GPtrArray *argv; /* char *, NULL-terminated; argv[0] is the emulator */
+    GPtrArray *env;  /* "NAME=value", NULL-terminated: the whole environment */
+} QemuCommand;
+
+void qemu_command_free(QemuCommand *command);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuCommand, qemu_command_free)
+
+/* @def: with defaults, aliases, addresses and, for graphics, ports */
+QemuCommand *qemu_command_build(const VbDomainDef *def, const QemuCaps *caps,
+                                const QemuCommandOptions *options, GError **error);
+/* environment and arguments, quoted for a shell: in one line as domxml-to-native prints it ... */
+char *qemu_command_to_shell(const QemuCommand *command);
+/* ... and with an option per line, as the guest's log file has it */
+char *qemu_command_to_log(const QemuCommand *command);
+/* Numbers the images of a guest that is about to start (VbDomainDiskSource.index), as libvirt does: node names are made
+ * of them. Images that have a number keep it. */
+void qemu_command_number_images(VbDomainDef *def);
+/* "libvirt-2-format": the node of the guest's view of an image (transfer full) */
+char *qemu_command_image_node(const VbDomainDiskSource *source);

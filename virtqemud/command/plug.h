@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One device of a running guest as monitor commands: what the command line would have said, and how to take it back. */
+#pragma once
+#include "command/command.h"
+#include "domain/devices.h"
+
+typedef struct {
+    char *command, *arguments; /* QMP */
+    char *undo, *undo_arguments;
+} QemuPlugStep;
+
+/* (transfer full): of QemuPlugStep, in the order of adding. @def holds @device; fds->name is what the monitor calls a
+ * descriptor. @class: VbDomainDeviceClass. */
+GPtrArray *qemu_command_plug_device(const VbDomainDef *def, const QemuCaps *caps,
+                                    const QemuCommandOptions *options, const VbDomainDevice *device,
+                                    GError **error);
+/* the same for the images of a disk alone: a medium */
+GPtrArray *qemu_command_plug_medium(const VbDomainDef *def, const QemuCaps *caps,
+                                    const VbDomainDisk *disk, GError **error);
+GPtrArray *qemu_command_plug_steps_new(void); /* an empty one */
+/* TRUE for classes that a running guest can be given */
+gboolean qemu_command_can_plug(int class);

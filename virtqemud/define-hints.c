@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What filling in a definition must know of the emulators, from what is cached of them; asks nobody. */
+#include "define.h"
+
+static QemuCaps *
+peek(gpointer data, const char *emulator)
+{
+    QemuManager *manager = data;
+
+    return manager->caps && emulator ? qemu_caps_cache_peek(manager->caps, emulator) : NULL;
+}
+
+static char *
+find_emulator(const char *arch, int virt_type, gpointer data)
+{
+    QemuManager *manager = data;
+
+    return manager->caps ? g_strdup(qemu_caps_cache_get_default_emulator(manager->caps, arch))
+                         : NULL;
+}
+
+static char *
+expand_machine(const char *emulator, const char *arch, int virt_type, const char *machine,
+               gpointer data)
+{
+    g_autoptr(QemuCaps) caps = peek(data, emulator);
+    const QemuMachine *found;
+
+    if (!caps)
+        return g_strdup(
+            machine); /* an emulator that nobody knows: taken at its word until it is started */
+    found = machine ? qemu_caps_find_machine(caps, machine) : qemu_caps_get_default_machine(caps);
+    return found ? g_strdup(found->name) : NULL;
+}
+
+static char *
+default_cpu(const char *emulator, const char *machine, int virt_type, gpointer data)
+{
+    const QemuAccel accel = virt_type == VB_DOMAIN_VIRT_KVM ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG;
+    g_autoptr(QemuCaps) caps = peek(data, emulator);
+    const QemuMachine *found = caps && machine ? qemu_caps_find_machine(caps, machine) : NULL;
+    const GPtrArray *models = found ? qemu_caps_get_cpu_models(caps, accel) : NULL;
+
+    for (guint i = 0; models && i < models->len; i++) {
+        const QemuCpuModel *model = g_ptr_array_index(models, i);
+
+        if (g_strcmp0(model->type_name, found->default_cpu) == 0)
+            return g_strdup(model->name);
+    }
+    return NULL;
+}
+
+static gboolean
+has_device(const char *emulator, const char *device, gpointer data)
+{
+    g_autoptr(QemuCaps) caps = peek(data, emulator);
+
+    return caps && qemu_caps_has_device(caps, device);
+}
+
+static gboolean
+can_run_kvm(QemuManager *manager)
+{
+    g_autoptr(QemuCaps) caps =
+        manager->caps ? peek(manager, qemu_caps_cache_get_default_emulator(manager->caps, NULL))
+                      : NULL;
+
+    return caps && qemu_caps_has_accel(caps, QEMU_ACCEL_KVM);
+}
+
+static const char *
+host_arch(QemuManager *manager)
+{
+    g_autoptr(QemuCaps) caps =
+        manager->caps ? peek(manager, qemu_caps_cache_get_default_emulator(manager->caps, NULL))
+                      : NULL;
+
+    return caps ? g_intern_string(qemu_caps_get_arch(caps)) : "x86_64";
+}
+
+/* one string per folder for the life of the process: hints only borrow */
+static const char *
+folder_below(const QemuManager *manager, const char *name)
+{
+    g_autofree char *path = g_strconcat(manager->lib_dir, name, NULL);
+
+    return g_intern_string(path);
+}
+
+/**
+ * qemu_manager_fill_hints:
+ * @manager: the manager
+ * @hints: (out): valid as long as @manager
+ */
+void
+qemu_manager_fill_hints(QemuManager *manager, VbDomainCapsHints *hints)
+{
+    *hints = (VbDomainCapsHints){
+        .default_arch = host_arch(manager),
+        .find_emulator = find_emulator,
+        .expand_machine = expand_machine,
+        .default_cpu = default_cpu,
+        .has_device = has_device,
+        .nvram_dir = folder_below(manager, "/nvram"),
+        .channel_dir = folder_below(manager, "/channel/target"),
+        .virt_kvm_ok = can_run_kvm(manager),
+        .data = manager,
+    };
+}
+
+typedef struct {
+    QemuManagerPrepared done;
+    gpointer data;
+} Preparation;
+
+static void
+on_caps(QemuCaps *caps, const GError *error, gpointer data)
+{
+    g_autofree Preparation *preparation = data;
+
+    preparation->done(preparation->data); /* without capabilities parsing finds what is wrong */
+}
+
+/**
+ * qemu_manager_prepare:
+ * @manager: the manager
+ * @xml: a definition that is about to be parsed
+ * @done: called once
+ * @data: for @done
+ *
+ * Gets the capabilities of the emulator that @xml names, so that parsing has them.
+ */
+void
+qemu_manager_prepare(QemuManager *manager, const char *xml, QemuManagerPrepared done, gpointer data)
+{
+    g_autoptr(VbDomainDef) def = vb_domain_parse(xml, VB_DOMAIN_PARSE_INACTIVE, NULL);
+    const char *emulator = def ? def->emulator : NULL;
+    g_autoptr(QemuCaps) known = NULL;
+    Preparation *preparation;
+
+    if (def && !emulator && manager->caps)
+        emulator = qemu_caps_cache_get_default_emulator(manager->caps, def->os.arch);
+    known = peek(manager, emulator);
+    if (known || !emulator || !manager->caps) {
+        done(data);
+        return;
+    }
+    preparation = g_new(Preparation, 1);
+    preparation->done = done;
+    preparation->data = data;
+    qemu_caps_cache_get(manager->caps, emulator,
+                        def->virt_type == VB_DOMAIN_VIRT_KVM ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG,
+                        on_caps, preparation);
+}

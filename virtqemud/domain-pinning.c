@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which host CPUs a guest may use and how much of them, as its definition says. */
+#include "base/error.h"
+#include "define.h"
+#include "procfs.h"
+#include "vcpus.h"
+
+#define MAX_MAP 1024 /* bytes: more CPUs than Linux knows */
+#define IMPACT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)
+
+static const VbDomainDef *
+pick(QemuDomain *domain, guint flags, const char *function, GError **error)
+{
+    VbDomainDef *live = NULL;
+    VbDomainDef *config = NULL;
+
+    if (!qemu_check_flags(flags, IMPACT, function, error) ||
+        !qemu_domain_pick_defs(domain, flags, &live, &config, error))
+        return NULL;
+    return live ? live : config;
+}
+
+static gboolean
+check_length(int length, GError **error)
+{
+    if (length > 0 && length <= MAX_MAP)
+        return TRUE;
+    return vb_error_set(error, VIR_ERR_INVALID_ARG, "maplen must be 1 to %d", MAX_MAP);
+}
+
+/* @list NULL: every CPU that the host has online */
+static void
+add_map(GByteArray *maps, QemuManager *manager, const char *list, int length)
+{
+    g_autofree char *path = g_build_filename(manager->sysfs, "devices/system/cpu/online", NULL);
+    g_autofree char *online = NULL;
+    g_autofree guint8 *map = g_new0(guint8, length);
+
+    if (!list && g_file_get_contents(path, &online, NULL, NULL))
+        list = online;
+    (void)qemu_procfs_parse_list(list ? list : "0", map, (guint)length * 8);
+    g_byte_array_append(maps, map, (guint)length);
+}
+
+static GVariant *
+take_maps(GByteArray *maps, int n)
+{
+    GVariant *bytes = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, maps->data, maps->len, 1);
+
+    g_byte_array_unref(maps);
+    return g_variant_new("(@ayi)", bytes, n);
+}
+
+static const char *
+vcpu_list(const VbDomainDef *def, guint vcpu)
+{
+    if (def->cputune) {
+        VB_DOMAIN_EACH(VbDomainVcpuPin, pin, def->cputune->vcpupins)
+        {
+            if (pin->vcpu == vcpu)
+                return pin->cpuset;
+        }
+    }
+    return def->cpuset;
+}
+
+/**
+ * qemu_domain_get_vcpu_pinning:
+ * @domain: the guest
+ * @n_maps: at most so many
+ * @length: bytes per map
+ * @flags: virDomainModificationImpact
+ *
+ * Returns: (transfer floating): the maps one after the other, and how many
+ * Errors: INVALID_ARG; OPERATION_INVALID
+ */
+GVariant *
+qemu_domain_get_vcpu_pinning(QemuDomain *domain, int n_maps, int length, guint flags,
+                             GError **error)
+{
+    const VbDomainDef *def = pick(domain, flags, "qemuDomainGetVcpuPinInfo", error);
+    GByteArray *maps;
+    int n;
+
+    if (!def || !check_length(length, error))
+        return NULL;
+    maps = g_byte_array_new();
+    n = CLAMP(n_maps, 0, (int)MIN(def->vcpus, 4096u));
+    for (int i = 0; i < n; i++)
+        add_map(maps, domain->manager, vcpu_list(def, (guint)i), length);
+    return take_maps(maps, n);
+}
+
+GVariant *
+qemu_domain_get_emulator_pinning(QemuDomain *domain, int length, guint flags, GError **error)
+{
+    const VbDomainDef *def = pick(domain, flags, "qemuDomainGetEmulatorPinInfo", error);
+    const char *list;
+    GByteArray *maps;
+
+    if (!def || !check_length(length, error))
+        return NULL;
+    list = def->cputune && def->cputune->emulatorpin ? def->cputune->emulatorpin : def->cpuset;
+    maps = g_byte_array_new();
+    add_map(maps, domain->manager, list, length);
+    return take_maps(maps, 1);
+}
+
+/* ---- shares, periods and quotas: stored, not applied: guests get no control group of their own ---- */
+
+#define N_PARAMETERS 9
+
+static const VbDomainDef *
+pick_scheduler(QemuDomain *domain, guint flags, GError **error)
+{
+    const VbDomainDef *def = pick(domain, flags, "qemuDomainGetSchedulerParametersFlags", error);
+
+    if (def && def == domain->live) {
+        vb_error_set(error, VIR_ERR_OPERATION_INVALID, "cgroup CPU controller is not mounted");
+        return NULL;
+    }
+    return def;
+}
+
+/**
+ * qemu_domain_get_scheduler_type:
+ * @domain: the guest
+ *
+ * Returns: (transfer floating): "posix" and how many parameters there are
+ * Errors: OPERATION_INVALID the guest runs, and without a control group there is nothing to tell
+ */
+GVariant *
+qemu_domain_get_scheduler_type(QemuDomain *domain, GError **error)
+{
+    return pick_scheduler(domain, 0, error) ? g_variant_new("(si)", "posix", N_PARAMETERS) : NULL;
+}
+
+GVariant *
+qemu_domain_get_scheduler(QemuDomain *domain, guint flags, GError **error)
+{
+    const VbDomainDef *def = pick_scheduler(domain, flags, error);
+    static const VbDomainCputune none;
+    const VbDomainCputune *tune = def && def->cputune ? def->cputune : &none;
+    GVariantBuilder values;
+
+    if (!def)
+        return NULL;
+    g_variant_builder_init(&values, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&values, "{sv}", "cpu_shares", g_variant_new_uint64(tune->shares));
+    g_variant_builder_add(&values, "{sv}", "vcpu_period", g_variant_new_uint64(tune->period));
+    g_variant_builder_add(&values, "{sv}", "vcpu_quota", g_variant_new_int64(tune->quota));
+    g_variant_builder_add(&values, "{sv}", "emulator_period",
+                          g_variant_new_uint64(tune->emulator_period));
+    g_variant_builder_add(&values, "{sv}", "emulator_quota",
+                          g_variant_new_int64(tune->emulator_quota));
+    g_variant_builder_add(&values, "{sv}", "global_period",
+                          g_variant_new_uint64(tune->global_period));
+    g_variant_builder_add(&values, "{sv}", "global_quota", g_variant_new_int64(tune->global_quota));
+    g_variant_builder_add(&values, "{sv}", "iothread_period",
+                          g_variant_new_uint64(tune->iothread_period));
+    g_variant_builder_add(&values, "{sv}", "iothread_quota",
+                          g_variant_new_int64(tune->iothread_quota));
+    return g_variant_new("(a{sv})", &values);
+}

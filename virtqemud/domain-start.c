@@ -1,0 +1,660 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Starting a guest: definition -> what it needs on the host -> command line -> process -> monitor -> running. Event driven:
+ * the monitor's socket is ours and listening before the emulator exists, so nothing is polled and nothing sleeps. */
+#include "base/error.h"
+#include "command/command.h"
+#include "define.h"
+#include "domain-private.h"
+#include "monitor.h"
+#include "prepare.h"
+#include "save.h"
+#include "status.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define START_TIMEOUT_MS                                                                           \
+    60000 /* until the monitor greets and answers; large guests allocate their memory before */
+
+struct _QemuTransition {
+    QemuDomain *domain; /* a reference */
+    guint flags;
+    QemuDone done;
+    gpointer data;
+    guint deadline;
+    goffset log_offset;
+    guint n_pending;      /* QMP commands under way */
+    gboolean awaits_caps; /* on_caps will come, and needs this */
+    QemuSaveImage *image; /* restored from; NULL: it boots */
+    gboolean is_managed;  /* the image is used up */
+    gboolean is_loading, is_loaded, may_run;
+    GError *error; /* the first */
+};
+
+static void start_fail(QemuTransition *start, GError *error);
+
+/* ---- the end of a start ---- */
+
+static QemuTransition *
+take_start(QemuDomain *domain)
+{
+    QemuTransition *start = g_steal_pointer(&domain->starting);
+    g_clear_handle_id(&start->deadline, g_source_remove);
+    domain->is_starting = FALSE;
+    return start;
+}
+
+static void
+start_free(QemuTransition *start)
+{
+    g_clear_error(&start->error);
+    qemu_save_image_free(start->image);
+    qemu_domain_unref(start->domain);
+    g_free(start);
+}
+
+static gboolean
+stays_paused(const QemuTransition *start)
+{
+    return (start->flags & VIR_DOMAIN_START_PAUSED) || (start->image && !start->image->was_running);
+}
+
+/* "started" was told when the image was loaded. */
+static void
+tell_restored(QemuTransition *start)
+{
+    QemuDomain *domain = start->domain;
+    if (stays_paused(start)) {
+        qemu_domain_set_state(domain, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
+        qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_SUSPENDED,
+                                   VIR_DOMAIN_EVENT_SUSPENDED_RESTORED);
+    } else {
+        qemu_domain_set_state(domain, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_RESTORED);
+        qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_RESUMED,
+                                   VIR_DOMAIN_EVENT_RESUMED_UNPAUSED);
+    }
+    qemu_crash_point("restore-runs");
+    qemu_unfinished_use_up(domain);
+}
+
+static void
+tell_booted(QemuTransition *start)
+{
+    QemuDomain *domain = start->domain;
+    gboolean is_paused = stays_paused(start);
+    if (is_paused) {
+        qemu_domain_set_state(domain, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
+    } else {
+        qemu_domain_set_state(domain, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
+        qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_RESUMED,
+                                   VIR_DOMAIN_EVENT_RESUMED_UNPAUSED);
+    }
+    qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED);
+    if (is_paused)
+        qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_SUSPENDED,
+                                   VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
+}
+
+static void
+start_succeed(QemuTransition *start)
+{
+    QemuDomain *domain = start->domain;
+    take_start(domain);
+    qemu_monitor_agent_state(domain, NULL, FALSE,
+                             VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_REASON_DOMAIN_STARTED);
+    if (start->image)
+        tell_restored(start);
+    else
+        tell_booted(start);
+    qemu_crash_point("start-event");
+    qemu_domain_save(domain);
+    qemu_crash_point("start-done");
+    start->done(domain, NULL, start->data);
+    start_free(start);
+}
+
+/* Nothing of the guest is left but its definition. */
+static void
+finish_failure(QemuTransition *start)
+{
+    QemuDomain *domain = start->domain;
+    QemuDone done = start->done;
+    gpointer data = start->data;
+    g_autoptr(GError) error = g_steal_pointer(&start->error);
+    g_autoptr(QemuDomain) keep = qemu_domain_ref(domain);
+    if (start->is_loaded)
+        qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_STOPPED,
+                                   VIR_DOMAIN_EVENT_STOPPED_FAILED);
+    if (start->may_run)
+        qemu_unfinished_use_up(domain);
+    g_clear_pointer(&domain->unfinished,
+                    qemu_unfinished_free); /* it never ran: its image is as good as before */
+    take_start(domain);
+    start_free(start);
+    qemu_domain_clean_up(domain);
+    g_clear_pointer(&domain->live, vb_domain_free);
+    if (domain->manager)
+        qemu_manager_drop_id(domain->manager, domain);
+    qemu_domain_set_state(domain, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
+    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_RUN);
+    if (!domain->config && domain->manager)
+        qemu_manager_remove(domain->manager, domain);
+    done(domain, error, data);
+    qemu_stop_tell_waiters(domain); /* who destroyed it meanwhile */
+}
+
+static void
+start_fail(QemuTransition *start, GError *error)
+{
+    QemuDomain *domain = start->domain;
+    if (start->error)
+        g_clear_error(&error);
+    else
+        start->error = error;
+    if (start->awaits_caps)
+        return;
+    if (domain->process)
+        (void)qemu_process_kill(domain->process, SIGKILL, NULL); /* its end finishes the failure */
+    else
+        finish_failure(start);
+}
+
+/* The emulator ended before it was ready: what it wrote says why. */
+void
+qemu_domain_start_failed(QemuDomain *domain)
+{
+    QemuTransition *start = domain->starting;
+    g_autofree char *log = qemu_manager_log_path(domain->manager, domain->name);
+    if (!start->error) {
+        g_autofree char *words = qemu_process_read_log(log, start->log_offset);
+        vb_error_set(&start->error, VIR_ERR_OPERATION_FAILED,
+                     "process exited while connecting to monitor: %s", words);
+        vb_error_set_reason(start->error, "EmulatorExited", domain->name);
+        vb_error_add_cause(start->error, words);
+    }
+    finish_failure(start);
+}
+
+static gboolean
+on_deadline(gpointer data)
+{
+    QemuTransition *start = data;
+    GError *error = NULL;
+    start->deadline = 0;
+    vb_error_set(&error, VIR_ERR_OPERATION_TIMEOUT,
+                 "the emulator of domain '%s' did not become ready within %d s",
+                 start->domain->name, START_TIMEOUT_MS / 1000);
+    start_fail(start, error);
+    return G_SOURCE_REMOVE;
+}
+
+/* ---- the monitor's part ---- */
+
+void
+qemu_start_take_vcpus(const VbJson *result, QemuDomain *domain)
+{
+    for (const VbJson *cpu = vb_json_first(result); cpu; cpu = vb_json_next(cpu)) {
+        guint64 index = vb_json_get_uint(cpu, "cpu-index", G_MAXUINT);
+        pid_t tid = (pid_t)vb_json_get_int(cpu, "thread-id", 0);
+        if (index >= 4096)
+            continue;
+        if (index >= domain->vcpu_tids->len)
+            g_array_set_size(domain->vcpu_tids, (guint)index + 1);
+        g_array_index(domain->vcpu_tids, pid_t, index) = tid;
+    }
+}
+
+static const char *
+find_pty(const VbJson *chardevs, const char *alias)
+{
+    g_autofree char *label = g_strconcat("char", alias, NULL);
+    for (const VbJson *chardev = vb_json_first(chardevs); chardev;
+         chardev = vb_json_next(chardev)) {
+        const char *file = vb_json_get_string(chardev, "filename");
+        if (g_strcmp0(vb_json_get_string(chardev, "label"), label) == 0 && file &&
+            g_str_has_prefix(file, "pty:"))
+            return file + strlen("pty:");
+    }
+    return NULL;
+}
+
+static void
+set_pty(VbDomainChr *chr, const char *path)
+{
+    if (!path || chr->source.type != VB_DOMAIN_CHR_PTY)
+        return;
+    g_free(chr->source.path);
+    chr->source.path = g_strdup(path);
+}
+
+/* The first console is the first serial port seen again, under the same alias. */
+static void
+on_chardevs(const VbJson *result, QemuDomain *domain)
+{
+    GPtrArray *lists[] = {domain->live->serials, domain->live->parallels, domain->live->channels,
+                          domain->live->consoles};
+    for (guint i = 0; i < G_N_ELEMENTS(lists); i++) {
+        VB_DOMAIN_EACH(VbDomainChr, chr, lists[i])
+        {
+            if (chr->info.alias)
+                set_pty(chr, find_pty(result, chr->info.alias));
+        }
+    }
+    VB_DOMAIN_EACH(VbDomainChr, console, domain->live->consoles)
+    {
+        g_free(console->tty);
+        console->tty =
+            console->source.type == VB_DOMAIN_CHR_PTY ? g_strdup(console->source.path) : NULL;
+    }
+}
+
+typedef struct {
+    QemuDomain *domain;
+    void (*use)(const VbJson *result, QemuDomain *domain);
+} StartStep;
+
+static void
+on_step_done(const VbJson *result, const GError *error, gpointer data)
+{
+    StartStep *step = data;
+    g_autoptr(QemuDomain) domain = step->domain;
+    QemuTransition *start = domain->starting;
+    if (start && error && !start->error && domain->qmp && !domain->is_exited &&
+        !vb_error_matches(error, VIR_ERR_OPERATION_TIMEOUT) &&
+        g_strcmp0(vb_error_get_reason(error), "MonitorLost") != 0) {
+        start->may_run = FALSE; /* "cont", when it was sent, was refused */
+        start_fail(start, g_error_copy(error));
+    } else if (start && !error) {
+        if (step->use)
+            step->use(result, domain);
+        if (--start->n_pending == 0 && !start->error)
+            start_succeed(start);
+    }
+    g_free(step);
+}
+
+static void
+ask_with_fd(QemuDomain *domain, const QemuQmpRequest *request,
+            void (*use)(const VbJson *, QemuDomain *))
+{
+    StartStep *step = g_new0(StartStep, 1);
+    step->domain = qemu_domain_ref(domain);
+    step->use = use;
+    domain->starting->n_pending++;
+    qemu_qmp_execute_request(domain->qmp, request, on_step_done, step);
+}
+
+static void
+ask(QemuDomain *domain, const char *command, const char *arguments,
+    void (*use)(const VbJson *, QemuDomain *))
+{
+    const QemuQmpRequest request = {.command = command, .arguments = arguments, .fd = -1};
+    ask_with_fd(domain, &request, use);
+}
+
+static void
+set_passwords(QemuDomain *domain)
+{
+    VB_DOMAIN_EACH(VbDomainGraphics, graphics, domain->live->graphics)
+    {
+        gboolean is_vnc = graphics->type == VB_DOMAIN_GRAPHICS_VNC;
+        if (!graphics->passwd || (!is_vnc && graphics->type != VB_DOMAIN_GRAPHICS_SPICE))
+            continue;
+        const char *protocol = is_vnc ? "vnc" : "spice";
+        g_autofree char *arguments =
+            vb_json_object("s:protocol", protocol, "s:password", graphics->passwd, "s:connected",
+                           is_vnc ? NULL : graphics->connected, NULL);
+        ask(domain, "set_password", arguments, NULL);
+    }
+}
+
+static void
+set_memory(QemuDomain *domain)
+{
+    const VbDomainDef *def = domain->live;
+    domain->facts->balloon_kib =
+        domain->starting->image ? def->current_memory_kib : def->memory_kib;
+    if (domain->starting->image || !def->memballoon ||
+        def->memballoon->model == VB_DOMAIN_MEMBALLOON_NONE ||
+        def->current_memory_kib >= def->memory_kib || def->current_memory_kib == 0)
+        return;
+    g_autofree char *arguments = vb_json_object("u:value", def->current_memory_kib * 1024, NULL);
+    ask(domain, "balloon", arguments, NULL);
+}
+
+static void
+set_stats_period(QemuDomain *domain)
+{
+    const VbDomainMemballoon *balloon = domain->live->memballoon;
+    if (!balloon || balloon->model == VB_DOMAIN_MEMBALLOON_NONE || balloon->stats_period_s == 0)
+        return;
+    g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", balloon->info.alias);
+    g_autofree char *arguments =
+        vb_json_object("s:path", path, "s:property", "guest-stats-polling-interval", "u:value",
+                       (guint64)balloon->stats_period_s, NULL);
+    ask(domain, "qom-set", arguments, NULL);
+}
+
+/* A machine that must not restart stops at its reset and says SHUTDOWN. Source: libvirt; QEMU 6.0's set-action */
+static void
+set_reboot_action(QemuDomain *domain)
+{
+    if (domain->live->on_reboot == VB_DOMAIN_ACTION_DESTROY)
+        ask(domain, "set-action", "{\"reboot\":\"shutdown\"}", NULL);
+}
+
+/* The image may be large: it has the time it needs. An emulator that cannot read it ends, and says why. */
+static void
+load_image(QemuDomain *domain)
+{
+    QemuTransition *start = domain->starting;
+    const QemuQmpRequest request = {.command = "getfd",
+                                    .arguments = "{\"fdname\":\"restore\"}",
+                                    .fd = start->image->fd};
+    g_clear_handle_id(&start->deadline, g_source_remove);
+    start->is_loading = TRUE;
+    start->n_pending++;
+    ask(domain, "migrate-set-capabilities",
+        "{\"capabilities\":[{\"capability\":\"events\",\"state\":true}]}", NULL);
+    ask_with_fd(domain, &request, NULL);
+    ask(domain, "migrate-incoming", "{\"uri\":\"fd:restore\"}", NULL);
+}
+
+/* From here on a restart of the daemon lets the guest run, and uses its managed image up. */
+static void
+on_loaded(QemuTransition *start)
+{
+    QemuDomain *domain = start->domain;
+    const char *used_up = start->is_managed ? start->image->path : NULL;
+    start->is_loading = FALSE;
+    start->is_loaded = TRUE;
+    domain->is_starting = FALSE;
+    domain->unfinished = qemu_unfinished_new(used_up, NULL, !stays_paused(start));
+    qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_RESTORED);
+    qemu_domain_save(domain);
+    qemu_crash_point("restore-loaded");
+    start->may_run = !stays_paused(start);
+    if (start->may_run)
+        ask(domain, "cont", NULL, NULL);
+    if (--start->n_pending == 0)
+        start_succeed(start);
+}
+
+void
+qemu_start_migration_event(QemuDomain *domain, const char *status)
+{
+    QemuTransition *start = domain->starting;
+    if (start->is_loading && !start->error && g_strcmp0(status, "completed") == 0)
+        on_loaded(start);
+}
+
+/* All questions leave at once; the emulator answers in order, "cont" is the last. */
+void
+qemu_start_connected(QemuDomain *domain)
+{
+    qemu_crash_point("start-connected");
+    ask(domain, "query-cpus-fast", NULL, qemu_start_take_vcpus);
+    ask(domain, "query-chardev", NULL, on_chardevs);
+    set_passwords(domain);
+    set_memory(domain);
+    set_stats_period(domain);
+    set_reboot_action(domain);
+    if (domain->starting->image)
+        load_image(domain);
+    else if (!stays_paused(domain->starting))
+        ask(domain, "cont", NULL, NULL);
+}
+
+/* ---- the process ---- */
+
+void
+qemu_domain_owe(QemuDomain *domain, const char *kind, const char *what)
+{
+    g_ptr_array_add(domain->owed, g_strdup_printf("%s %s", kind, what));
+}
+
+/* Source: libvirt's log: time, version line, the command line as a shell would take it */
+static void
+write_log_header(QemuTransition *start, const QemuCommand *command, const QemuCaps *caps)
+{
+    QemuDomain *domain = start->domain;
+    g_autofree char *path = qemu_manager_log_path(domain->manager, domain->name);
+    g_autofree char *shell = qemu_command_to_log(command);
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *time = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
+    struct utsname host = {0};
+    guint version = caps ? qemu_caps_get_version(caps) : 0;
+    (void)uname(&host);
+    g_autofree char *text = g_strdup_printf("%s.%03d+0000: starting up virtbus, qemu version: "
+                                            "%u.%u.%u%s, kernel: %s, hostname: %s\n%s\n",
+                                            time, g_date_time_get_microsecond(now) / 1000,
+                                            version / 1000000, version / 1000 % 1000,
+                                            version % 1000, caps ? qemu_caps_get_package(caps) : "",
+                                            host.release, host.nodename, shell);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct stat info;
+    if (fd < 0)
+        return; /* the spawn will name the error */
+    if (write(fd, text, strlen(text)) < 0)
+        g_warning("cannot write to %s: %s", path, g_strerror(errno));
+    if (fstat(fd, &info) == 0)
+        start->log_offset = info.st_size;
+    close(fd);
+}
+
+static gboolean
+spawn(QemuTransition *start, const QemuCommand *command, QemuPrepared *prepared, GError **error)
+{
+    QemuDomain *domain = start->domain;
+    g_autofree char *log = qemu_manager_log_path(domain->manager, domain->name);
+    g_autofree char *pidfile = qemu_manager_pidfile_path(domain->manager, domain->name);
+    QemuProcessSpec spec = {
+        .argv = (const char *const *)command->argv->pdata,
+        .env = (const char *const *)command->env->pdata,
+        .log_path = log,
+        .pidfile_path = pidfile,
+        .fds = (const QemuProcessFd *)(gpointer)prepared->process_fds->data,
+        .n_fds = prepared->process_fds->len,
+    };
+    domain->process = qemu_process_spawn(&spec, qemu_domain_on_exited, domain, error);
+    return domain->process != NULL;
+}
+
+static gboolean
+launch(QemuTransition *start, QemuCaps *caps, GError **error)
+{
+    QemuDomain *domain = start->domain;
+    vb_domain_assign_aliases(domain->live);
+    qemu_command_number_images(domain->live);
+    qemu_crash_point("start-begin");
+    if (!qemu_status_write(domain, error)) /* from here on a restart cleans up */
+        return FALSE;
+    qemu_crash_point("start-status");
+    g_autoptr(QemuPrepared) prepared = qemu_prepare(domain, error);
+    if (!prepared)
+        return FALSE;
+    g_autofree char *folder = qemu_manager_domain_dir(domain->manager, domain);
+    QemuCommandOptions options = {
+        .domain_dir = folder,
+        .monitor_fd = prepared->monitor_target,
+        .fds = (const QemuCommandFd *)(gpointer)prepared->command_fds->data,
+        .n_fds = prepared->command_fds->len,
+        .incoming = start->image ? "defer" : NULL,
+        .has_master_key = TRUE,
+        .has_sandbox = TRUE,
+    };
+    g_autoptr(QemuCommand) command = qemu_command_build(domain->live, caps, &options, error);
+    if (!command || !qemu_status_write(domain, error))
+        return FALSE;
+    qemu_crash_point("start-prepared");
+    write_log_header(start, command, caps);
+    if (!spawn(start, command, prepared, error))
+        return FALSE;
+    qemu_crash_point("start-spawned");
+    return qemu_status_write(domain, error) && qemu_monitor_open(domain, error);
+}
+
+static void
+on_caps(QemuCaps *caps, const GError *error, gpointer data)
+{
+    QemuTransition *start = data;
+    GError *failure = NULL;
+    start->awaits_caps = FALSE;
+    if (start->error) { /* failed meanwhile: destroyed, or too late */
+        finish_failure(start);
+        return;
+    }
+    if (error)
+        failure = g_error_copy(error);
+    else if (launch(start, caps, &failure))
+        return;
+    start_fail(start, failure);
+}
+
+/* ---- the beginning ---- */
+
+/**
+ * qemu_domain_start_plan:
+ * @plan: live and image are taken; the definition of a guest that does not run
+ *
+ * The guest has its id and is listed as starting from here on.
+ */
+void
+qemu_domain_start_plan(QemuDomain *domain, const QemuStartPlan *plan, QemuDone done, gpointer data)
+{
+    VbDomainDef *live = plan->live;
+    QemuTransition *start = g_new0(QemuTransition, 1);
+    start->domain = qemu_domain_ref(domain);
+    start->flags = plan->flags;
+    start->image = plan->image;
+    start->is_managed = plan->is_managed;
+    start->done = done;
+    start->data = data;
+    domain->starting = start;
+    domain->live = live;
+    domain->is_starting = TRUE;
+    domain->is_exited = FALSE;
+    domain->is_shutting_down = FALSE;
+    domain->has_fake_reboot = FALSE;
+    domain->stop_detail = domain->stop_reason = 0;
+    domain->pause_reason = domain->run_reason = 0;
+    live->id = qemu_manager_take_id(domain->manager, domain);
+    live->has_id = TRUE;
+    g_array_set_size(domain->vcpu_tids, 0);
+    qemu_domain_set_state(domain, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP);
+    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_RUN);
+    start->awaits_caps = TRUE;
+    start->deadline = g_timeout_add(START_TIMEOUT_MS, on_deadline, start);
+    QemuAccel accel = live->virt_type == VB_DOMAIN_VIRT_KVM ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG;
+    qemu_caps_cache_get(domain->manager->caps, live->emulator, accel, on_caps, start);
+}
+
+/* What was stored here or by libvirt is complete; what somebody put into the folder by hand may not be. */
+typedef struct {
+    QemuDomain *domain;
+    char *xml;
+    guint flags;
+    QemuDone done;
+    gpointer data;
+} Completion;
+
+static gboolean
+is_filled_in(const VbDomainDef *def)
+{
+    return def->emulator && def->os.arch && def->os.machine;
+}
+
+static void
+complete(gpointer data)
+{
+    Completion *completion = data;
+    QemuDomain *domain = completion->domain;
+    GError *error = NULL;
+    VbDomainDef *def =
+        domain->manager ? qemu_manager_parse(domain->manager, completion->xml, 0, &error) : NULL;
+    if (def && domain->config && !is_filled_in(domain->config)) {
+        vb_domain_free(domain->config);
+        domain->config = g_steal_pointer(&def);
+        qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
+    }
+    if (!error && domain->config && !is_filled_in(domain->config))
+        vb_error_set(&error, VIR_ERR_CONFIG_UNSUPPORTED, "no emulator for domain '%s'",
+                     domain->name);
+    if (error)
+        qemu_domain_finish_later(domain, error, completion->done, completion->data);
+    else
+        qemu_domain_start(domain, completion->flags, completion->done, completion->data);
+    g_clear_pointer(&def, vb_domain_free);
+    qemu_domain_unref(domain);
+    g_free(completion->xml);
+    g_free(completion);
+}
+
+/* Fills the stored definition in, as if it were defined now, then starts. */
+static void
+complete_and_start(QemuDomain *domain, guint flags, QemuDone done, gpointer data)
+{
+    Completion *completion = g_new(Completion, 1);
+    *completion = (Completion){
+        .domain = qemu_domain_ref(domain),
+        .xml = vb_domain_format(domain->config, VB_DOMAIN_FORMAT_SECURE),
+        .flags = flags,
+        .done = done,
+        .data = data,
+    };
+    qemu_manager_prepare(domain->manager, completion->xml, complete, completion);
+}
+
+/**
+ * qemu_domain_start:
+ * @flags: virDomainCreateFlags; AUTODESTROY is the caller's to arrange with qemu_domain_set_auto_destroy
+ *
+ * Errors: OPERATION_INVALID already running; OPERATION_FAILED the emulator ended, with its words; SYSTEM_ERROR a file is
+ *   missing; NO_NETWORK; CONFIG_UNSUPPORTED; OPERATION_TIMEOUT
+ */
+void
+qemu_domain_start(QemuDomain *domain, guint flags, QemuDone done, gpointer data)
+{
+    GError *error = NULL;
+    if (qemu_domain_is_active(domain) || domain->starting)
+        vb_error_set(&error, VIR_ERR_OPERATION_INVALID, "domain is already running");
+    else if (!domain->config || !domain->manager)
+        vb_error_set(&error, VIR_ERR_NO_DOMAIN, "no domain with matching name '%s'", domain->name);
+    if (error)
+        qemu_domain_finish_later(domain, error, done, data);
+    else if (!is_filled_in(domain->config))
+        complete_and_start(domain, flags, done, data);
+    else
+        qemu_restore_or_boot(domain, flags, done, data);
+}
+
+/* The daemon ends: whoever waits is told, the emulator is left to the next start of the daemon, which ends it. A start
+ * that waits for capabilities is told by those. */
+void
+qemu_domain_drop_start(QemuDomain *domain)
+{
+    g_autoptr(GError) error = NULL;
+    if (!domain->starting || domain->starting->awaits_caps)
+        return;
+    QemuTransition *start = take_start(domain);
+    vb_error_set(&error, VIR_ERR_OPERATION_ABORTED, "the daemon ends while domain '%s' starts",
+                 domain->name);
+    start->done(domain, error, start->data);
+    start_free(start);
+}
+
+/* Destroys what is being started: the start fails with an error that says so. */
+void
+qemu_domain_abort_start(QemuDomain *domain)
+{
+    GError *error = NULL;
+    vb_error_set(&error, VIR_ERR_OPERATION_ABORTED, "domain '%s' was destroyed while it started",
+                 domain->name);
+    start_fail(domain->starting, error);
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A device into a running guest: the live definition with the device is made and checked as a copy; what is new in it,
+ * controllers included, is built as at a start and given to the emulator; then it moves over into the live definition. */
+#include "hotplug-private.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+/* ---- what can be added ---- */
+
+static gboolean
+check_disk(const VbDomainDisk *disk, GError **error)
+{
+    static const gboolean can_plug[VB_DOMAIN_DISK_BUS_LAST] = {[VB_DOMAIN_DISK_BUS_VIRTIO] = TRUE,
+                                                               [VB_DOMAIN_DISK_BUS_SCSI] = TRUE,
+                                                               [VB_DOMAIN_DISK_BUS_USB] = TRUE};
+    if (can_plug[disk->bus])
+        return TRUE;
+    return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED, "disk bus '%s' cannot be hotplugged.",
+                        vb_enum_to_nick(&vb_domain_disk_bus_enum, disk->bus));
+}
+
+static gboolean
+check_class(const QemuDevice *device, GError **error)
+{
+    const int class = qemu_device_class(device);
+    const VbDomainController *controller = device->device;
+    if (class == VB_DOMAIN_CLASS_LAST || !qemu_command_can_plug(class))
+        return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
+                            "live attach of device '%s' is not supported",
+                            qemu_device_name(device));
+    if (class == VB_DOMAIN_CLASS_CONTROLLER && controller->type != VB_DOMAIN_CONTROLLER_SCSI)
+        return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
+                            "'%s' controller cannot be hotplugged.",
+                            vb_enum_to_nick(&vb_domain_controller_type_enum, controller->type));
+    return TRUE;
+}
+
+/* ---- what is new ---- */
+
+typedef struct {
+    QemuPlug *plug;
+    gpointer device;
+    GPtrArray *steps;
+    QemuCaps *caps;
+    const QemuCommandOptions *options;
+    GError **error;
+} Plan;
+
+static gboolean
+is_new_controller(const QemuPlug *plug, const VbDomainController *controller)
+{
+    return !vb_domain_find_controller(plug->domain->live, controller->type, controller->index);
+}
+
+/* buses cannot be added to a running machine; the devices that would have sat there have no place */
+static gboolean
+check_place(QemuPlug *plug, const VbDomainDeviceInfo *info, GError **error)
+{
+    if (info->address.type != VB_DOMAIN_ADDRESS_PCI ||
+        vb_domain_find_controller(plug->domain->live, VB_DOMAIN_CONTROLLER_PCI,
+                                  info->address.pci.bus))
+        return TRUE;
+    return vb_error_set(error, VIR_ERR_OPERATION_FAILED, "No more available PCI slots");
+}
+
+/* indices have gaps once something was taken away: the name must be nobody else's */
+static void
+fix_alias(QemuPlug *plug, VbDomainDeviceInfo *info)
+{
+    VbDomainDevice other;
+    g_autofree char *prefix = NULL;
+    gsize length;
+    if (!info->alias || !qemu_device_find_alias(plug->domain->live, info->alias, &other))
+        return;
+    length = strlen(info->alias);
+    while (length > 0 && g_ascii_isdigit(info->alias[length - 1]))
+        length--;
+    prefix = g_strndup(info->alias, length);
+    for (guint i = 0; qemu_device_find_alias(plug->domain->live, info->alias, &other); i++) {
+        g_free(info->alias);
+        info->alias = g_strdup_printf("%s%u", prefix, i);
+    }
+}
+
+static gboolean
+add_steps(Plan *plan, const VbDomainDevice *device)
+{
+    g_autoptr(GPtrArray) steps = NULL;
+    if (!check_place(plan->plug, device->info, plan->error))
+        return FALSE;
+    steps = qemu_command_plug_device(plan->plug->next_live, plan->caps, plan->options, device,
+                                     plan->error);
+    if (!steps)
+        return FALSE;
+    while (steps->len > 0)
+        g_ptr_array_add(plan->steps, g_ptr_array_steal_index(steps, 0));
+    return TRUE;
+}
+
+static gboolean
+add_controllers(Plan *plan)
+{
+    VB_DOMAIN_EACH(VbDomainController, controller, plan->plug->next_live->controllers)
+    {
+        const VbDomainDevice device = {VB_DOMAIN_CLASS_CONTROLLER, 0, controller,
+                                       &controller->info};
+        if (controller == plan->device || controller->type == VB_DOMAIN_CONTROLLER_PCI ||
+            !is_new_controller(plan->plug, controller))
+            continue;
+        if (controller->type != VB_DOMAIN_CONTROLLER_SCSI &&
+            controller->type != VB_DOMAIN_CONTROLLER_VIRTIO_SERIAL)
+            return vb_error_set(plan->error, VIR_ERR_OPERATION_UNSUPPORTED,
+                                "'%s' controller cannot be hotplugged.",
+                                vb_enum_to_nick(&vb_domain_controller_type_enum, controller->type));
+        if (!add_steps(plan, &device))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* ---- the host's side ---- */
+
+static gboolean
+prepare_host(QemuPlug *plug, const QemuDevice *kind, gpointer device, GError **error)
+{
+    plug->prepared = qemu_prepared_new();
+    switch (qemu_device_class(kind)) {
+    case VB_DOMAIN_CLASS_DISK:
+        return qemu_prepare_disk(device, error);
+    case VB_DOMAIN_CLASS_NET:
+        return qemu_prepare_net(plug->domain, device, plug->prepared, error);
+    case VB_DOMAIN_CLASS_CHANNEL:
+        return qemu_prepare_channel(plug->domain, device, plug->prepared, error);
+    }
+    return TRUE;
+}
+
+/* descriptors go ahead of the commands that name them */
+static void
+send_fds(QemuPlug *plug, GPtrArray *names)
+{
+    for (guint i = 0; i < plug->prepared->command_fds->len; i++) {
+        QemuCommandFd *entry = &g_array_index(plug->prepared->command_fds, QemuCommandFd, i);
+        g_autofree char *name = g_strdup_printf("fd-%s-%u", entry->alias, i);
+        g_autofree char *arguments = vb_json_object("s:fdname", name, NULL);
+        QemuQmpRequest request = {"getfd", arguments, -1, QEMU_QMP_TIMEOUT_MS};
+        for (guint j = 0; j < plug->prepared->process_fds->len; j++) {
+            const QemuProcessFd *fd = &g_array_index(plug->prepared->process_fds, QemuProcessFd, j);
+            if (fd->target == entry->fd)
+                request.fd = fd->source;
+        }
+        qemu_qmp_execute_request(plug->domain->qmp, &request, NULL, NULL);
+        entry->name = name;
+        g_ptr_array_add(names, g_steal_pointer(&name));
+    }
+}
+
+/* ---- the end ---- */
+
+/* what was new moves over; both definitions are the same otherwise */
+static void
+take_over(GPtrArray **to, GPtrArray **from, gpointer device)
+{
+    guint at = 0;
+    if (!g_ptr_array_find(*from, device, &at))
+        return;
+    g_ptr_array_steal_index(*from, at);
+    vb_domain_list_insert(to, MIN(at, VB_DOMAIN_COUNT(*to)), device);
+}
+
+static void
+take_controllers(QemuPlug *plug)
+{
+    VbDomainDef *next = plug->next_live;
+    for (guint i = 0; i < VB_DOMAIN_COUNT(next->controllers); i++) {
+        VbDomainController *controller = next->controllers->pdata[i];
+        if (controller->type == VB_DOMAIN_CONTROLLER_PCI || !is_new_controller(plug, controller))
+            continue;
+        take_over(&plug->domain->live->controllers, &next->controllers, controller);
+        i--;
+    }
+}
+
+static void
+take_pty(QemuPlug *plug, const VbDomainDevice *device)
+{
+    const gboolean is_chr =
+        device->class == VB_DOMAIN_CLASS_SERIAL || device->class == VB_DOMAIN_CLASS_CHANNEL;
+    VbDomainChr *chr = device->device;
+    if (!plug->pty || !is_chr || chr->source.type != VB_DOMAIN_CHR_PTY)
+        return;
+    g_free(chr->source.path);
+    chr->source.path = g_steal_pointer(&plug->pty);
+}
+
+/* what was made for a device that did not come: descriptors that the emulator holds, the tap */
+static void
+drop_host_side(QemuPlug *plug)
+{
+    QemuDomain *domain = plug->domain;
+    VbDomainDevice device;
+    for (guint i = 0; plug->prepared && domain->qmp && i < plug->prepared->command_fds->len; i++) {
+        const QemuCommandFd *entry = &g_array_index(plug->prepared->command_fds, QemuCommandFd, i);
+        g_autofree char *name = g_strdup_printf("fd-%s-%u", entry->alias, i);
+        g_autofree char *arguments = vb_json_object("s:fdname", name, NULL);
+        qemu_qmp_execute(domain->qmp, "closefd", arguments, QEMU_QMP_TIMEOUT_MS, NULL, NULL);
+    }
+    g_clear_pointer(&plug->prepared, qemu_prepared_free);
+    if (domain->live && plug->next_live && plug->alias &&
+        qemu_device_find_alias(plug->next_live, plug->alias, &device) &&
+        device.class == VB_DOMAIN_CLASS_NET)
+        qemu_plug_release_tap(domain, device.device);
+}
+
+static void
+on_added(QemuPlug *plug, const GError *error)
+{
+    QemuDomain *domain = plug->domain;
+    VbDomainDevice added;
+    g_autofree char *alias = g_strdup(plug->alias);
+    if (error || !qemu_device_find_alias(plug->next_live, alias, &added)) {
+        drop_host_side(plug);
+        qemu_plug_finish(plug, error ? g_error_copy(error) : NULL);
+        return;
+    }
+    take_pty(plug, &added);
+    take_controllers(plug);
+    if (qemu_device_is_single(plug->device))
+        plug->domain->live->vsock = g_steal_pointer(&plug->next_live->vsock);
+    else
+        take_over(qemu_device_list(plug->device, domain->live),
+                  qemu_device_list(plug->device, plug->next_live), added.device);
+    qemu_domain_emit(domain, "device-added", g_variant_new_parsed("{'devAlias': <%s>}", alias));
+    qemu_domain_save(domain);
+    qemu_plug_finish(plug, NULL);
+}
+
+static gboolean
+plan_all(Plan *plan, const QemuDevice *kind)
+{
+    QemuPlug *plug = plan->plug;
+    VbDomainDef *next = plug->next_live;
+    VbDomainDevice device = {(VbDomainDeviceClass)qemu_device_class(kind), 0, plan->device, NULL};
+    device.info = vb_domain_device_info(device.class, plan->device);
+    vb_domain_assign_aliases(next);
+    if (device.info->alias)
+        fix_alias(plug, device.info);
+    qemu_command_number_images(next);
+    g_free(plug->alias);
+    plug->alias = g_strdup(device.info->alias);
+    return add_controllers(plan) && add_steps(plan, &device);
+}
+
+static gboolean
+make_plan(QemuPlug *plug, GPtrArray *steps, GPtrArray *names, GError **error)
+{
+    QemuDomain *domain = plug->domain;
+    g_autoptr(QemuDevice) copy = qemu_device_copy(plug->device);
+    gpointer device = copy->device;
+    g_autoptr(QemuCaps) caps = qemu_plug_get_caps(domain, error);
+    g_autofree char *folder = qemu_manager_domain_dir(domain->manager, domain);
+    QemuCommandOptions options = {.domain_dir = folder, .monitor_fd = 0};
+    Plan plan = {plug, device, steps, caps, &options, error};
+    VbDomainDeviceInfo *info;
+    if (!caps)
+        return FALSE;
+    plug->next_live = vb_domain_copy(domain->live);
+    if (!qemu_device_add(copy, plug->next_live, error) ||
+        !qemu_device_complete(domain->manager, plug->next_live, error))
+        return FALSE;
+    info = vb_domain_device_info((VbDomainDeviceClass)qemu_device_class(plug->device), device);
+    if (!check_place(plug, info, error) ||
+        (qemu_device_class(plug->device) == VB_DOMAIN_CLASS_DISK && !check_disk(device, error)))
+        return FALSE;
+    vb_domain_assign_aliases(plug->next_live);
+    fix_alias(plug, info);
+    g_free(plug->alias);
+    plug->alias = g_strdup(info->alias);
+    if (!prepare_host(plug, plug->device, device, error))
+        return FALSE;
+    send_fds(plug, names);
+    options.fds = (const QemuCommandFd *)(gpointer)plug->prepared->command_fds->data;
+    options.n_fds = plug->prepared->command_fds->len;
+    return plan_all(&plan, plug->device);
+}
+
+/* media of drives that are there come this way too */
+static VbDomainDisk *
+find_drive(QemuPlug *plug)
+{
+    const VbDomainDisk *disk = plug->device->device;
+    VbDomainDisk *drive;
+    if (qemu_device_class(plug->device) != VB_DOMAIN_CLASS_DISK ||
+        (disk->device != VB_DOMAIN_DISK_DEVICE_CDROM &&
+         disk->device != VB_DOMAIN_DISK_DEVICE_FLOPPY))
+        return NULL;
+    drive = qemu_device_find(plug->device, plug->domain->live, QEMU_DEVICE_LIVE, NULL);
+    return drive && drive->device == disk->device ? drive : NULL;
+}
+
+void
+qemu_plug_attach(QemuPlug *plug)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) steps = NULL;
+    VbDomainDisk *drive = find_drive(plug);
+    GError *error = NULL;
+    if (drive) {
+        qemu_plug_change_medium(plug, drive);
+        return;
+    }
+    steps = qemu_command_plug_steps_new();
+    if (check_class(plug->device, &error) && plug->domain->qmp &&
+        make_plan(plug, steps, names, &error)) {
+        qemu_plug_execute(plug, g_steal_pointer(&steps), on_added);
+        return;
+    }
+    if (!error)
+        vb_error_set(&error, VIR_ERR_OPERATION_FAILED,
+                     "the monitor of domain '%s' is not connected", plug->domain->name);
+    drop_host_side(plug);
+    qemu_plug_finish(plug, error);
+}

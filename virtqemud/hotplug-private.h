@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Between hotplug.c (order, stored definitions, execution) and the files that know what to tell the emulator. */
+#pragma once
+#include "command/plug.h"
+#include "device.h"
+#include "domain-private.h"
+#include "hotplug.h"
+#include "prepare.h"
+
+typedef struct _QemuPlug QemuPlug;
+typedef void (*QemuPlugFunc)(QemuPlug *plug);
+/* after the last step, or the first that failed (the steps before it were taken back); @error NULL: it worked; owned by
+ * the caller */
+typedef void (*QemuPlugStepsDone)(QemuPlug *plug, const GError *error);
+
+struct _QemuPlug {
+    QemuDomain *domain; /* a reference */
+    QemuPlugFunc run;   /* changes the running guest */
+    int kind;           /* of the change: hotplug.c */
+    QemuDevice *device;
+    char *xml, *alias;
+    guint flags;
+    QemuDone done;
+    gpointer data;
+    VbDomainDef *next_config; /* stored once the running guest has it */
+    /* under way */
+    GPtrArray *steps; /* QemuPlugStep */
+    guint at;
+    QemuPlugStepsDone steps_done;
+    gboolean is_pending; /* an answer of the monitor will come */
+    gboolean is_ended;   /* by a drop; the pending answer frees it */
+    VbDomainDef *next_live;
+    QemuPrepared *prepared;
+    char *waits_for; /* alias of a device that is being removed */
+    gboolean is_gone, is_answered;
+    guint timer;
+    char *pty; /* that the emulator opened */
+};
+
+/* Takes @error. The plug is freed. */
+void qemu_plug_finish(QemuPlug *plug, GError *error);
+void qemu_plug_execute(QemuPlug *plug, GPtrArray *steps, QemuPlugStepsDone done); /* takes @steps */
+/* fire and forget, newest first; devices are left out */
+void qemu_plug_undo(QemuDomain *domain, const GPtrArray *steps, guint n);
+/* (transfer full): of the running guest's emulator; NULL with @error */
+QemuCaps *qemu_plug_get_caps(QemuDomain *domain, GError **error);
+void qemu_plug_add_step(GPtrArray *steps, const char *command,
+                        char *arguments); /* takes @arguments */
+
+void qemu_plug_release_tap(QemuDomain *domain, const VbDomainNet *net); /* before the guest ends */
+
+void qemu_plug_attach(QemuPlug *plug);
+void qemu_plug_detach(QemuPlug *plug);
+void qemu_plug_update(QemuPlug *plug);
+/* @disk: the drive of the running guest; plug->device has the medium */
+void qemu_plug_change_medium(QemuPlug *plug, VbDomainDisk *disk);

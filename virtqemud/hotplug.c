@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Changes of a guest's devices, one after the other: the new stored definition is made and checked first, then the
+ * running guest is changed, then what was checked is stored. Owns the changes under way. */
+#include "hotplug-private.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+#define IMPACT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)
+
+enum { ATTACH, DETACH, UPDATE, DETACH_ALIAS };
+
+static void run_next(QemuDomain *domain);
+
+/* ---- the end ---- */
+
+static void
+plug_free(QemuPlug *plug)
+{
+    g_clear_handle_id(&plug->timer, g_source_remove);
+    qemu_device_free(plug->device);
+    vb_domain_free(plug->next_config);
+    vb_domain_free(plug->next_live);
+    qemu_prepared_free(plug->prepared);
+    g_clear_pointer(&plug->steps, g_ptr_array_unref);
+    g_free(plug->xml);
+    g_free(plug->alias);
+    g_free(plug->waits_for);
+    g_free(plug->pty);
+    qemu_domain_unref(plug->domain);
+    g_free(plug);
+}
+
+static void
+store(QemuPlug *plug, GError **error)
+{
+    QemuDomain *domain = plug->domain;
+    if (!domain->manager || !domain->config) {
+        vb_error_set(error, VIR_ERR_OPERATION_INVALID,
+                     "transient domains do not have any persistent config");
+        return;
+    }
+    if (!qemu_manager_store(domain->manager, plug->next_config, error))
+        return;
+    vb_domain_free(domain->config);
+    domain->config = g_steal_pointer(&plug->next_config);
+    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
+}
+
+void
+qemu_plug_finish(QemuPlug *plug, GError *error)
+{
+    g_autoptr(QemuDomain) domain = qemu_domain_ref(plug->domain);
+    if (!error && plug->next_config)
+        store(plug, &error);
+    if (domain->plugs)
+        g_queue_remove(domain->plugs, plug);
+    plug->done(domain, error, plug->data);
+    g_clear_error(&error);
+    plug_free(plug);
+    run_next(domain);
+}
+
+void
+qemu_hotplug_drop(QemuDomain *domain)
+{
+    GQueue *plugs = g_steal_pointer(&domain->plugs);
+    QemuPlug *plug;
+    while (plugs && (plug = g_queue_pop_head(plugs))) {
+        g_autoptr(GError) error = NULL;
+        vb_error_set(&error, VIR_ERR_OPERATION_ABORTED,
+                     "the daemon ends while devices of domain '%s' change", domain->name);
+        plug->is_ended = TRUE;
+        plug->done(domain, error, plug->data);
+        if (!plug->is_pending)
+            plug_free(plug);
+    }
+    if (plugs)
+        g_queue_free(plugs);
+}
+
+/* ---- steps ---- */
+
+static void next_step(QemuPlug *plug);
+
+static void
+end_steps(QemuPlug *plug, const GError *error)
+{
+    if (error)
+        qemu_plug_undo(plug->domain, plug->steps, plug->at);
+    plug->steps_done(plug, error);
+}
+
+static void
+on_step(const VbJson *result, const GError *error, gpointer data)
+{
+    QemuPlug *plug = data;
+    const char *pty = vb_json_get_string(result, "pty");
+    plug->is_pending = FALSE;
+    if (plug->is_ended) {
+        plug_free(plug);
+        return;
+    }
+    if (pty) {
+        g_free(plug->pty);
+        plug->pty = g_strdup(pty);
+    }
+    if (error) {
+        end_steps(plug, error);
+        return;
+    }
+    plug->at++;
+    next_step(plug);
+}
+
+static void
+next_step(QemuPlug *plug)
+{
+    g_autoptr(GError) error = NULL;
+    const QemuPlugStep *step = plug->at < plug->steps->len ? plug->steps->pdata[plug->at] : NULL;
+    if (!qemu_domain_check_active(plug->domain, &error)) {
+        end_steps(plug, error);
+    } else if (!plug->domain->qmp) {
+        vb_error_set(&error, VIR_ERR_OPERATION_FAILED,
+                     "the monitor of domain '%s' is not connected", plug->domain->name);
+        end_steps(plug, error);
+    } else if (!step) {
+        end_steps(plug, NULL);
+    } else {
+        plug->is_pending = TRUE;
+        qemu_qmp_execute(plug->domain->qmp, step->command, step->arguments, QEMU_QMP_TIMEOUT_MS,
+                         on_step, plug);
+    }
+}
+
+void
+qemu_plug_execute(QemuPlug *plug, GPtrArray *steps, QemuPlugStepsDone done)
+{
+    g_clear_pointer(&plug->steps, g_ptr_array_unref);
+    plug->steps = steps;
+    plug->at = 0;
+    plug->steps_done = done;
+    next_step(plug);
+}
+
+void
+qemu_plug_undo(QemuDomain *domain, const GPtrArray *steps, guint n)
+{
+    for (guint i = n; i > 0 && domain->qmp && domain->live; i--) {
+        const QemuPlugStep *step = steps->pdata[i - 1];
+        if (step->undo)
+            qemu_qmp_execute(domain->qmp, step->undo, step->undo_arguments, QEMU_QMP_TIMEOUT_MS,
+                             NULL, NULL);
+    }
+}
+
+void
+qemu_plug_add_step(GPtrArray *steps, const char *command, char *arguments)
+{
+    QemuPlugStep *step = g_new0(QemuPlugStep, 1);
+    step->command = g_strdup(command);
+    step->arguments = arguments;
+    g_ptr_array_add(steps, step);
+}
+
+QemuCaps *
+qemu_plug_get_caps(QemuDomain *domain, GError **error)
+{
+    QemuManager *manager = domain->manager;
+    QemuCaps *caps = manager && manager->caps
+                         ? qemu_caps_cache_peek(manager->caps, domain->live->emulator)
+                         : NULL;
+    if (!caps)
+        vb_error_set(error, VIR_ERR_OPERATION_FAILED,
+                     "the capabilities of emulator '%s' are not known yet", domain->live->emulator);
+    return caps;
+}
+
+/* ---- the beginning ---- */
+
+static gboolean
+change_config(QemuPlug *plug, VbDomainDef *config, GError **error)
+{
+    QemuManager *manager = plug->domain->manager;
+    VbDomainDevice found;
+    plug->next_config = vb_domain_copy(config);
+    switch (plug->kind) {
+    case ATTACH:
+        return qemu_device_attach_config(manager, plug->next_config, plug->device, error);
+    case DETACH:
+        return qemu_device_detach_config(plug->next_config, plug->device, error);
+    case UPDATE:
+        return qemu_device_update_config(manager, plug->next_config, plug->device, error);
+    }
+    if (!qemu_device_find_alias(plug->next_config, plug->alias, &found))
+        return vb_error_set(error, VIR_ERR_DEVICE_MISSING, "no device found with alias %s",
+                            plug->alias);
+    qemu_device_drop_any(plug->next_config, &found);
+    return TRUE;
+}
+
+/* both definitions get the same address */
+static void
+fill_mac(QemuPlug *plug)
+{
+    VbDomainNet *net = plug->device->device;
+    if (plug->kind == ATTACH && qemu_device_class(plug->device) == VB_DOMAIN_CLASS_NET &&
+        !net->mac.is_set)
+        vb_domain_net_generate_mac(net);
+}
+
+/* an alias that a running guest's device was given says nothing of the stored one */
+static void
+drop_alias(QemuDevice *device)
+{
+    VbDomainDeviceInfo *info = qemu_device_info(device);
+    if (info && !vb_domain_alias_is_user(info->alias))
+        g_clear_pointer(&info->alias, g_free);
+}
+
+static gboolean
+begin(QemuPlug *plug, VbDomainDef **ret_live, GError **error)
+{
+    g_autofree char *alias = NULL;
+    VbDomainDef *config;
+    VbDomainDeviceInfo *info;
+    gboolean is_ok;
+    if (!plug->domain->manager)
+        return vb_error_set(error, VIR_ERR_NO_DOMAIN, "no domain with matching name '%s'",
+                            plug->domain->name);
+    if (!qemu_domain_pick_defs(plug->domain, plug->flags & IMPACT, ret_live, &config, error))
+        return FALSE;
+    if (*ret_live && plug->domain->starting)
+        return vb_error_set(error, VIR_ERR_OPERATION_INVALID, "domain is being started");
+    if (plug->kind != DETACH_ALIAS) {
+        plug->device = qemu_device_parse(plug->xml, *ret_live ? QEMU_DEVICE_LIVE : 0, error);
+        if (!plug->device)
+            return FALSE;
+        fill_mac(plug);
+    }
+    if (!config)
+        return TRUE;
+    info = plug->device ? qemu_device_info(plug->device) : NULL;
+    alias = g_strdup(info ? info->alias : NULL);
+    if (plug->device)
+        drop_alias(plug->device);
+    is_ok = change_config(plug, config, error);
+    if (info && alias && !info->alias)
+        info->alias = g_steal_pointer(&alias);
+    return is_ok;
+}
+
+static void
+run_next(QemuDomain *domain)
+{
+    QemuPlug *plug = domain->plugs ? g_queue_peek_head(domain->plugs) : NULL;
+    VbDomainDef *live = NULL;
+    GError *error = NULL;
+    if (!plug || plug->at > 0 || plug->steps || plug->is_pending)
+        return;
+    if (!begin(plug, &live, &error) || !live)
+        qemu_plug_finish(plug, error);
+    else
+        plug->run(plug);
+}
+
+static const struct {
+    QemuPlugFunc run;
+    guint flags;
+    const char *function;
+} kinds[] = {
+    [ATTACH] = {qemu_plug_attach, IMPACT, "qemuDomainAttachDeviceFlags"},
+    [DETACH] = {qemu_plug_detach, IMPACT, "qemuDomainDetachDeviceFlags"},
+    [UPDATE] = {qemu_plug_update, IMPACT | VIR_DOMAIN_DEVICE_MODIFY_FORCE,
+                "qemuDomainUpdateDeviceFlags"},
+    [DETACH_ALIAS] = {qemu_plug_detach, IMPACT, "qemuDomainDetachDeviceAlias"},
+};
+
+static void
+enqueue(QemuDomain *domain, const QemuPlug *request)
+{
+    QemuPlug *plug;
+    GError *error = NULL;
+    if (!qemu_check_flags(request->flags, kinds[request->kind].flags, kinds[request->kind].function,
+                          &error)) {
+        qemu_domain_finish_later(domain, error, request->done, request->data);
+        return;
+    }
+    plug = g_memdup2(request, sizeof *request);
+    plug->domain = qemu_domain_ref(domain);
+    plug->run = kinds[request->kind].run;
+    plug->xml = g_strdup(request->xml);
+    plug->alias = g_strdup(request->alias);
+    if (!domain->plugs)
+        domain->plugs = g_queue_new();
+    g_queue_push_tail(domain->plugs, plug);
+    if (domain->plugs->length == 1)
+        run_next(domain);
+}
+
+/**
+ * qemu_domain_attach_device:
+ * @domain: the guest
+ * @xml: one element of <devices>
+ * @flags: virDomainDeviceModifyFlags: 0 what is in force now, 1 live, 2 stored
+ * @done: called once
+ * @data: for @done
+ *
+ * Errors: OPERATION_INVALID it is there already, the guest does not run; OPERATION_UNSUPPORTED; those of a definition;
+ *   OPERATION_FAILED the emulator refused, with its words
+ */
+void
+qemu_domain_attach_device(QemuDomain *domain, const char *xml, guint flags, QemuDone done,
+                          gpointer data)
+{
+    const QemuPlug request = {
+        .kind = ATTACH, .xml = (char *)xml, .flags = flags, .done = done, .data = data};
+    enqueue(domain, &request);
+}
+
+/* Waits a moment for the guest to let go; a guest that takes longer is followed by the event device-removed. */
+void
+qemu_domain_detach_device(QemuDomain *domain, const char *xml, guint flags, QemuDone done,
+                          gpointer data)
+{
+    const QemuPlug request = {
+        .kind = DETACH, .xml = (char *)xml, .flags = flags, .done = done, .data = data};
+    enqueue(domain, &request);
+}
+
+/* Medium of a drive, link and source of an interface, password of a screen; 4: by force, over a locked tray. */
+void
+qemu_domain_update_device(QemuDomain *domain, const char *xml, guint flags, QemuDone done,
+                          gpointer data)
+{
+    const QemuPlug request = {
+        .kind = UPDATE, .xml = (char *)xml, .flags = flags, .done = done, .data = data};
+    enqueue(domain, &request);
+}
+
+void
+qemu_domain_detach_alias(QemuDomain *domain, const char *alias, guint flags, QemuDone done,
+                         gpointer data)
+{
+    const QemuPlug request = {
+        .kind = DETACH_ALIAS, .alias = (char *)alias, .flags = flags, .done = done, .data = data};
+    enqueue(domain, &request);
+}

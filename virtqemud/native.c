@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* domxml-to-native: the way of a start up to the command line, without starting anything. Owns nothing. */
+#include "native.h"
+
+#include "base/error.h"
+#include "command/command.h"
+#include "define.h"
+
+typedef struct {
+    QemuManager *manager;
+    char *xml;
+    VbDomainDef *def;
+    QemuCapsTextDone done;
+    gpointer data;
+} Native;
+
+static void
+finish(Native *native, const char *text, const GError *error)
+{
+    native->done(text, error, native->data);
+    vb_domain_free(native->def);
+    g_free(native->xml);
+    g_free(native);
+}
+
+static void
+caps_known(QemuCaps *caps, const GError *failure, gpointer data)
+{
+    Native *native = data;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *folder = g_strdup_printf("domain--1-%s", native->def->name);
+    g_autofree char *domain_dir = g_build_filename(native->manager->lib_dir, folder, NULL);
+    g_autofree char *channel_dir = g_build_filename(native->manager->channel_dir, folder, NULL);
+    const QemuCommandOptions options = {.domain_dir = domain_dir,
+                                        .channel_dir = channel_dir,
+                                        .monitor_fd = -1,
+                                        .has_master_key = TRUE};
+    if (!caps) {
+        finish(native, NULL, failure);
+        return;
+    }
+    vb_domain_assign_aliases(native->def);
+    qemu_command_number_images(native->def);
+    g_autoptr(QemuCommand) command = qemu_command_build(native->def, caps, &options, &error);
+    g_autofree char *text = command ? qemu_command_to_shell(command) : NULL;
+    finish(native, text, error);
+}
+
+static void
+prepared(gpointer data)
+{
+    Native *native = data;
+    g_autoptr(GError) error = NULL;
+    native->def = qemu_manager_parse(native->manager, native->xml, 0, &error);
+    if (!native->def) {
+        finish(native, NULL, error);
+        return;
+    }
+    qemu_caps_cache_get(native->manager->caps, native->def->emulator,
+                        native->def->virt_type == VB_DOMAIN_VIRT_KVM ? QEMU_ACCEL_KVM
+                                                                     : QEMU_ACCEL_TCG,
+                        caps_known, native);
+}
+
+/**
+ * qemu_native_from_xml:
+ *
+ * Errors: INVALID_ARG unknown format; those of a definition
+ */
+void
+qemu_native_from_xml(QemuManager *manager, const char *format, const char *xml,
+                     QemuCapsTextDone done, gpointer data)
+{
+    Native *native = g_new0(Native, 1);
+    native->manager = manager;
+    native->xml = g_strdup(xml);
+    native->done = done;
+    native->data = data;
+    if (!g_str_equal(format, "qemu-argv")) {
+        g_autoptr(GError) error = NULL;
+        vb_error_set(&error, VIR_ERR_INVALID_ARG, "unsupported config type %s", format);
+        finish(native, NULL, error);
+        return;
+    }
+    qemu_manager_prepare(manager, native->xml, prepared, native);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Before the start: checks the files a guest refers to, makes its folders and listening sockets. */
+#include "prepare.h"
+
+#include "base/error.h"
+#include "domain-private.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static void
+clear_fd(gpointer data)
+{
+    close(((QemuProcessFd *)data)->source);
+}
+
+QemuPrepared *
+qemu_prepared_new(void)
+{
+    QemuPrepared *prepared = g_new0(QemuPrepared, 1);
+    prepared->command_fds = g_array_new(FALSE, TRUE, sizeof(QemuCommandFd));
+    prepared->process_fds = g_array_new(FALSE, TRUE, sizeof(QemuProcessFd));
+    g_array_set_clear_func(prepared->process_fds, clear_fd);
+    return prepared;
+}
+
+void
+qemu_prepared_free(QemuPrepared *prepared)
+{
+    if (!prepared)
+        return;
+    g_array_unref(prepared->command_fds);
+    g_array_unref(prepared->process_fds);
+    g_free(prepared);
+}
+
+int
+qemu_prepared_add_fd(QemuPrepared *prepared, int fd)
+{
+    QemuProcessFd entry = {.source = fd,
+                           .target = QEMU_PROCESS_FIRST_FD + (int)prepared->process_fds->len};
+    g_array_append_val(prepared->process_fds, entry);
+    return entry.target;
+}
+
+void
+qemu_prepared_add_device_fd(QemuPrepared *prepared, QemuCommandFdKind kind, const char *alias,
+                            int fd)
+{
+    QemuCommandFd entry = {.kind = kind, .alias = alias, .fd = qemu_prepared_add_fd(prepared, fd)};
+    g_array_append_val(prepared->command_fds, entry);
+}
+
+/* ---- checks ---- */
+
+static gboolean
+check_file(const char *path, const char *reason, GError **error)
+{
+    if (!path || access(path, R_OK) == 0)
+        return TRUE;
+    vb_error_set_errno(error, errno, "Cannot access storage file '%s'", path);
+    if (error)
+        vb_error_set_reason(*error, reason, path);
+    return FALSE;
+}
+
+/* startupPolicy lets an absent removable medium be: the drive starts empty. */
+gboolean
+qemu_prepare_disk(VbDomainDisk *disk, GError **error)
+{
+    const char *path = disk->source.type == VB_DOMAIN_STORAGE_FILE    ? disk->source.file
+                       : disk->source.type == VB_DOMAIN_STORAGE_BLOCK ? disk->source.dev
+                                                                      : NULL;
+    if (!path || access(path, F_OK) == 0)
+        return check_file(path, "DiskNotReadable", error);
+    gboolean is_removable =
+        disk->device == VB_DOMAIN_DISK_DEVICE_CDROM || disk->device == VB_DOMAIN_DISK_DEVICE_FLOPPY;
+    int policy = disk->source.startup_policy;
+    if (is_removable && (policy == VB_DOMAIN_STARTUP_POLICY_OPTIONAL ||
+                         policy == VB_DOMAIN_STARTUP_POLICY_REQUISITE)) {
+        g_clear_pointer(&disk->source.file, g_free);
+        g_clear_pointer(&disk->source.dev, g_free);
+        return TRUE;
+    }
+    return check_file(path, "DiskNotFound", error);
+}
+
+static gboolean
+check_files(VbDomainDef *def, GError **error)
+{
+    VB_DOMAIN_EACH(VbDomainDisk, disk, def->disks)
+    {
+        if (!qemu_prepare_disk(disk, error))
+            return FALSE;
+    }
+    if (!check_file(def->os.kernel, "KernelNotReadable", error) ||
+        !check_file(def->os.initrd, "InitrdNotReadable", error))
+        return FALSE;
+    return check_file(def->os.loader ? def->os.loader->path : NULL, "LoaderNotReadable", error);
+}
+
+/* ---- listening sockets ---- */
+
+static int
+listen_at(const char *path, GError **error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *base = g_path_get_basename(path);
+    int folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)unlink(path);
+    g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", folder_fd, base);
+    gboolean is_up = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
+                     listen(fd, 8) == 0;
+    int errsv = errno;
+    if (folder_fd >= 0)
+        close(folder_fd);
+    if (is_up)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    vb_error_set_errno(error, errsv, "Unable to bind to UNIX socket path '%s'", path);
+    return -1;
+}
+
+static gboolean
+make_owed_folder(QemuDomain *domain, const char *path, mode_t mode, GError **error)
+{
+    qemu_domain_owe(domain, "dir", path);
+    return vb_store_mkdir(path, mode, error);
+}
+
+gboolean
+qemu_prepare_channel(QemuDomain *domain, VbDomainChr *channel, QemuPrepared *prepared,
+                     GError **error)
+{
+    g_autofree char *own = qemu_manager_domain_dir(domain->manager, domain);
+    g_autofree char *base = g_path_get_basename(own);
+    g_autofree char *folder = g_build_filename(domain->manager->channel_dir, base, NULL);
+    gboolean is_virtio = channel->channel_target == VB_DOMAIN_CHANNEL_TARGET_VIRTIO;
+    gboolean listens = channel->source.type == VB_DOMAIN_CHR_UNIX &&
+                       g_strcmp0(channel->source.mode, "connect") != 0;
+    if (!listens)
+        return TRUE;
+    if (!channel->source.path && is_virtio) {
+        if (!make_owed_folder(domain, folder, 0750, error))
+            return FALSE;
+        channel->source.path =
+            g_build_filename(folder,
+                             channel->target_name ? channel->target_name : channel->info.alias,
+                             NULL);
+        if (!channel->source.mode)
+            channel->source.mode = g_strdup("bind");
+    }
+    if (!channel->source.path)
+        return TRUE;
+    int fd = listen_at(channel->source.path, error);
+    if (fd < 0)
+        return FALSE;
+    qemu_domain_owe(domain, "file", channel->source.path);
+    qemu_prepared_add_device_fd(prepared, QEMU_COMMAND_FD_SOCKET, channel->info.alias, fd);
+    return TRUE;
+}
+
+static gboolean
+make_channels(QemuDomain *domain, QemuPrepared *prepared, GError **error)
+{
+    VB_DOMAIN_EACH(VbDomainChr, channel, domain->live->channels)
+    {
+        if (!qemu_prepare_channel(domain, channel, prepared, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+make_monitor(QemuDomain *domain, QemuPrepared *prepared, GError **error)
+{
+    g_autofree char *folder = qemu_manager_domain_dir(domain->manager, domain);
+    g_free(domain->monitor_path);
+    domain->monitor_path = g_build_filename(folder, "monitor.sock", NULL);
+    if (!make_owed_folder(domain, folder, 0750, error))
+        return FALSE;
+    int fd = listen_at(domain->monitor_path, error);
+    if (fd < 0)
+        return FALSE;
+    prepared->monitor_target = qemu_prepared_add_fd(prepared, fd);
+    return TRUE;
+}
+
+/* Secrets that go over the monitor are encrypted with this key. Source: libvirt's file, AES-256 */
+static gboolean
+make_master_key(QemuDomain *domain, GError **error)
+{
+    char key[32];
+    g_autofree char *folder = qemu_manager_domain_dir(domain->manager, domain);
+    g_autofree char *path = g_build_filename(folder, "master-key.aes", NULL);
+    if (getrandom(key, sizeof key, 0) != sizeof key)
+        return vb_error_set_errno(error, errno, "%s", "cannot make a random key");
+    qemu_domain_owe(domain, "file", path);
+    return vb_store_write_volatile(path, key, sizeof key, 0600, error);
+}
+
+/**
+ * qemu_prepare:
+ * @domain: with its live definition and its id
+ *
+ * Returns: (transfer full): the descriptors for the emulator; what was made is in domain->owed even on failure
+ * Errors: SYSTEM_ERROR a file is missing or cannot be made; NO_NETWORK; OPERATION_FAILED no port is free
+ */
+QemuPrepared *
+qemu_prepare(QemuDomain *domain, GError **error)
+{
+    g_autoptr(QemuPrepared) prepared = qemu_prepared_new();
+    if (!check_files(domain->live, error) || !make_monitor(domain, prepared, error) ||
+        !make_master_key(domain, error) || !make_channels(domain, prepared, error) ||
+        !qemu_prepare_graphics(domain, error))
+        return NULL;
+    VB_DOMAIN_EACH(VbDomainNet, net, domain->live->nets)
+    {
+        if (!qemu_prepare_net(domain, net, prepared, error))
+            return NULL;
+    }
+    return g_steal_pointer(&prepared);
+}

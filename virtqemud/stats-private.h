@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside the statistics only: groups of numbers, one function each. */
+#pragma once
+#include "stats.h"
+
+/* Adds a field; @name is a format */
+void qemu_stats_add(GVariantBuilder *values, GVariant *value, const char *name, ...)
+    G_GNUC_PRINTF(3, 4);
+void qemu_stats_add_interfaces(QemuDomain *domain, GVariantBuilder *values, guint flags);
+void qemu_stats_add_blocks(QemuDomain *domain, GVariantBuilder *values, guint flags);
+guint64 qemu_stats_balloon_kib(const QemuDomain *domain);

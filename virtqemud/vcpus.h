@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* vCPUs and where they run. Variants are floating and have the shape of org.virtbus.Domain1. */
+#pragma once
+#include "domain.h"
+
+/* domain-vcpus.c */
+void qemu_domain_plug_vcpus(QemuDomain *domain, guint n, QemuDone done, gpointer data);
+
+/* domain-pinning.c; flags: virDomainModificationImpact; @length: bytes per map */
+GVariant *qemu_domain_get_vcpu_pinning(QemuDomain *domain, int n_maps, int length, guint flags,
+                                       GError **error); /* (ayi) */
+GVariant *qemu_domain_get_emulator_pinning(QemuDomain *domain, int length, guint flags,
+                                           GError **error);                           /* (ayi) */
+GVariant *qemu_domain_get_scheduler_type(QemuDomain *domain, GError **error);         /* (si) */
+GVariant *qemu_domain_get_scheduler(QemuDomain *domain, guint flags, GError **error); /* (a{sv}) */
