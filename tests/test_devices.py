@@ -202,6 +202,22 @@ def test_media(stack, guest_xml, flag):
     assert result.status != 0
 
 
+def test_media_while_the_drive_is_reset(stack, guest_xml):
+    """A firmware that starts resets its drives, which closes a tray that was just opened."""
+    stack.define(guest_xml(plain=True, devices=CDROM))
+    stack.virsh("start", "guest")
+    path = image(stack, "1.iso")
+    domain = stack.open().lookupByName("guest")
+    full, empty = (
+        "<disk type='file' device='cdrom'>%s<target dev='hda' bus='ide'/></disk>" % source
+        for source in ("<source file='%s'/>" % path, ""))
+    for _ in range(15):
+        domain.reset()
+        for _ in range(12):
+            domain.updateDeviceFlags(full)
+            domain.updateDeviceFlags(empty)
+
+
 def test_link_and_password(stack, guest_xml):
     mac = "52:54:00:11:22:33"
     stack.define(guest_xml(plain=True, devices=(

@@ -24,8 +24,8 @@ struct _QemuPlug {
     gpointer data;
     VbDomainDef *next_config; /* stored once the running guest has it */
     /* under way */
-    GPtrArray *steps; /* QemuPlugStep */
-    guint at;
+    GPtrArray *steps;  /* QemuPlugStep */
+    guint at, n_tries; /* tries: of a step that may fail for a while */
     QemuPlugStepsDone steps_done;
     gboolean is_pending; /* an answer of the monitor will come */
     gboolean is_ended;   /* by a drop; the pending answer frees it */
@@ -44,8 +44,8 @@ void qemu_plug_execute(QemuPlug *plug, GPtrArray *steps, QemuPlugStepsDone done)
 void qemu_plug_undo(QemuDomain *domain, const GPtrArray *steps, guint n);
 /* (transfer full): of the running guest's emulator; NULL with @error */
 QemuCaps *qemu_plug_get_caps(QemuDomain *domain, GError **error);
-void qemu_plug_add_step(GPtrArray *steps, const char *command,
-                        char *arguments); /* takes @arguments */
+/* Takes @arguments. Returns: (transfer none): the step, in @steps */
+QemuPlugStep *qemu_plug_add_step(GPtrArray *steps, const char *command, char *arguments);
 
 void qemu_plug_release_tap(QemuDomain *domain, const VbDomainNet *net); /* before the guest ends */
 

@@ -105,12 +105,15 @@ qemu_plug_change_medium(QemuPlug *plug, VbDomainDisk *disk)
     }
     qemu_plug_add_step(steps, "blockdev-open-tray",
                        vb_json_object("s:id", disk->info.alias, "b:force", is_forced, NULL));
+    /* a guest that locked the tray was only asked to open it, and one that resets the drive has closed it again */
     qemu_plug_add_step(steps, "blockdev-remove-medium",
-                       vb_json_object("s:id", disk->info.alias, NULL));
+                       vb_json_object("s:id", disk->info.alias, NULL))
+        ->back = 1;
     node = is_empty ? NULL : qemu_command_image_node(&medium->source);
     if (node)
         qemu_plug_add_step(steps, "blockdev-insert-medium",
-                           vb_json_object("s:id", disk->info.alias, "s:node-name", node, NULL));
+                           vb_json_object("s:id", disk->info.alias, "s:node-name", node, NULL))
+            ->back = 2;
     qemu_plug_add_step(steps, "blockdev-close-tray",
                        vb_json_object("s:id", disk->info.alias, NULL));
     qemu_plug_execute(plug, g_steal_pointer(&steps), on_medium_changed);

@@ -9,6 +9,8 @@
 
 #define IMPACT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)
 
+/* what a guest may need to let go of a medium after it was asked */
+enum { RETRY_MS = 50, RETRY_MAX = 100 };
 enum { ATTACH, DETACH, UPDATE, DETACH_ALIAS };
 
 static void run_next(QemuDomain *domain);
@@ -92,6 +94,28 @@ end_steps(QemuPlug *plug, const GError *error)
     plug->steps_done(plug, error);
 }
 
+static gboolean
+on_retry(gpointer data)
+{
+    QemuPlug *plug = data;
+    plug->timer = 0;
+    next_step(plug);
+    return G_SOURCE_REMOVE;
+}
+
+/* Goes back when the step that failed may work later. The emulator has no class of error for a closed tray. */
+static gboolean
+retry_step(QemuPlug *plug, const GError *error)
+{
+    const QemuPlugStep *step = plug->steps->pdata[plug->at];
+    if (step->back == 0 || !g_str_has_suffix(error->message, "is not open") ||
+        !plug->domain->live || plug->n_tries == RETRY_MAX)
+        return FALSE;
+    plug->at -= step->back;
+    plug->timer = g_timeout_add(plug->n_tries++ == 0 ? 0 : RETRY_MS, on_retry, plug);
+    return TRUE;
+}
+
 static void
 on_step(const VbJson *result, const GError *error, gpointer data)
 {
@@ -107,7 +131,8 @@ on_step(const VbJson *result, const GError *error, gpointer data)
         plug->pty = g_strdup(pty);
     }
     if (error) {
-        end_steps(plug, error);
+        if (!retry_step(plug, error))
+            end_steps(plug, error);
         return;
     }
     plug->at++;
@@ -139,7 +164,7 @@ qemu_plug_execute(QemuPlug *plug, GPtrArray *steps, QemuPlugStepsDone done)
 {
     g_clear_pointer(&plug->steps, g_ptr_array_unref);
     plug->steps = steps;
-    plug->at = 0;
+    plug->at = plug->n_tries = 0;
     plug->steps_done = done;
     next_step(plug);
 }
@@ -155,13 +180,14 @@ qemu_plug_undo(QemuDomain *domain, const GPtrArray *steps, guint n)
     }
 }
 
-void
+QemuPlugStep *
 qemu_plug_add_step(GPtrArray *steps, const char *command, char *arguments)
 {
     QemuPlugStep *step = g_new0(QemuPlugStep, 1);
     step->command = g_strdup(command);
     step->arguments = arguments;
     g_ptr_array_add(steps, step);
+    return step;
 }
 
 QemuCaps *

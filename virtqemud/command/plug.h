@@ -7,6 +7,8 @@
 typedef struct {
     char *command, *arguments; /* QMP */
     char *undo, *undo_arguments;
+    guint
+        back; /* when it fails: how many steps to go back and try again, for a while; 0: it has failed */
 } QemuPlugStep;
 
 /* (transfer full): of QemuPlugStep, in the order of adding. @def holds @device; fds->name is what the monitor calls a
