@@ -7,6 +7,7 @@
 #include "define.h"
 
 typedef struct {
+    VbHost *host;
     QemuCapsCache *caps;
     QemuManager *manager;
     QemuBus *bus;
@@ -61,11 +62,13 @@ start(VbService *service, gpointer data, GError **error)
     g_autofree char *root = vb_service_path(service, "");
     if (!parse_accel(daemon->accel, &accel, error))
         return FALSE;
+    daemon->host = vb_host_new(vb_service_sysfs(service), vb_service_procfs(service));
     daemon->caps = open_caps(service, accel);
     const QemuManagerConfig config = {
         .root = root,
         .procfs = vb_service_procfs(service),
         .sysfs = vb_service_sysfs(service),
+        .host = daemon->host,
         .caps = daemon->caps,
         .is_session = vb_service_is_session(service),
     };
@@ -88,6 +91,7 @@ stop(VbService *service, gpointer data)
     g_clear_pointer(&daemon->bus, qemu_bus_free);
     g_clear_pointer(&daemon->manager, qemu_manager_free);
     g_clear_pointer(&daemon->caps, qemu_caps_cache_free);
+    g_clear_pointer(&daemon->host, vb_host_free);
 }
 
 int
@@ -113,6 +117,7 @@ main(int argc, char **argv)
     g_clear_pointer(&daemon.bus, qemu_bus_free); /* a start that failed half way */
     g_clear_pointer(&daemon.manager, qemu_manager_free);
     g_clear_pointer(&daemon.caps, qemu_caps_cache_free);
+    g_clear_pointer(&daemon.host, vb_host_free);
     g_free(daemon.accel);
     return status;
 }

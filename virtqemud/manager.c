@@ -65,6 +65,7 @@ qemu_manager_new(const QemuManagerConfig *config, GError **error)
     manager->procfs = g_strdup(config->procfs ? config->procfs : "/proc");
     manager->sysfs = g_strdup(config->sysfs ? config->sysfs : "/sys");
     manager->is_session = config->is_session;
+    manager->host = config->host;
     manager->caps = config->caps;
     manager->next_id = 1;
     manager->jobs = vb_jobs_new(VB_JOBS_KEEP_S);

@@ -6,12 +6,14 @@
 #include "caps/caps.h"
 #include "domain.h"
 #include "events.h"
+#include "host/host.h"
 #include "job/job.h"
 
 typedef struct {
     const char *root;    /* "" or "/tmp/x": prefix of every path; copied */
     const char *procfs;  /* "/proc" */
     const char *sysfs;   /* "/sys" */
+    VbHost *host;        /* borrowed */
     QemuCapsCache *caps; /* borrowed */
     gboolean is_session;
 } QemuManagerConfig;
@@ -33,6 +35,7 @@ struct _QemuManager {
     char *root;
     char *procfs;
     char *sysfs;
+    VbHost *host; /* borrowed */
     gboolean is_session;
     QemuCapsCache *caps;
     GHashTable *by_uuid; /* uuid text -> QemuDomain (owns a reference) */
