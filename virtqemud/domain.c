@@ -144,13 +144,13 @@ qemu_domain_emit_full(QemuDomain *domain, const char *kind, GVariant *details, g
     g_autoptr(GVariant) owned = details ? g_variant_ref_sink(details) : NULL;
     if (!manager)
         return;
-    QemuEvent event = {.kind = (char *)kind,
-                       .name = domain->name,
-                       .id = domain->id,
-                       .is_late = is_late,
-                       .details = owned};
+    VbEvent event = {.kind = (char *)kind,
+                     .name = domain->name,
+                     .id = domain->id,
+                     .is_late = is_late,
+                     .details = owned};
     memcpy(event.uuid, domain->uuid_text, sizeof event.uuid);
-    domain->last_event = qemu_events_append(manager->events, &event);
+    domain->last_event = vb_events_append(manager->events, &event);
 }
 
 void

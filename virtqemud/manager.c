@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static void
-on_event(const QemuEvent *event, gpointer data)
+on_event(const VbEvent *event, gpointer data)
 {
     QemuManager *manager = data;
     if (manager->listener.event)
@@ -76,11 +76,11 @@ qemu_manager_new(const QemuManagerConfig *config, GError **error)
     set_paths(manager);
     g_autofree char *log = g_build_filename(manager->run_dir, "virtbus-events", NULL);
     if (make_folders(manager, error))
-        manager->events = qemu_events_open(log, error);
+        manager->events = vb_events_open(log, error);
     if (!manager->events)
         g_clear_pointer(&manager, qemu_manager_free);
     else
-        qemu_events_subscribe(manager->events, on_event, manager);
+        vb_events_subscribe(manager->events, on_event, manager);
     return manager;
 }
 
@@ -102,7 +102,7 @@ qemu_manager_free(QemuManager *manager)
     g_hash_table_unref(manager->by_id);
     g_hash_table_unref(manager->by_name);
     g_hash_table_unref(manager->by_uuid);
-    qemu_events_free(manager->events);
+    vb_events_free(manager->events);
     vb_jobs_free(manager->jobs);
     char *strings[] = {manager->root,       manager->procfs,        manager->sysfs,
                        manager->config_dir, manager->autostart_dir, manager->run_dir,

@@ -5,7 +5,7 @@
 #include <glib.h>
 #include "caps/caps.h"
 #include "domain.h"
-#include "events.h"
+#include "events/events.h"
 #include "host/host.h"
 #include "job/job.h"
 
@@ -24,7 +24,7 @@ typedef struct {
     void (*removed)(QemuDomain *domain,
                     gpointer data); /* the object is still valid during the call */
     void (*changed)(QemuDomain *domain, guint changes, gpointer data); /* QemuDomainChange */
-    void (*event)(QemuManager *manager, const QemuEvent *event, gpointer data);
+    void (*event)(QemuManager *manager, const VbEvent *event, gpointer data);
     void (*monitor_event)(QemuDomain *domain, const char *name, gint64 time_us,
                           const char *details_json, gpointer data);
     void (*hold)(const char *why, gpointer data); /* a guest runs: do not exit */
@@ -41,7 +41,7 @@ struct _QemuManager {
     GHashTable *by_uuid; /* uuid text -> QemuDomain (owns a reference) */
     GHashTable *by_name; /* name -> QemuDomain */
     GHashTable *by_id;   /* id -> QemuDomain: running or starting */
-    QemuEvents *events;
+    VbEvents *events;
     VbJobs *jobs; /* long operations, and those that ended within the hour */
     int next_id;
     guint n_recovering; /* guests whose monitor is being reconnected */

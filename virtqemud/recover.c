@@ -47,7 +47,7 @@ static const struct {
 };
 
 static void
-replay_event(const QemuEvent *event, gpointer data)
+replay_event(const VbEvent *event, gpointer data)
 {
     Replay *replay = data;
     QemuDomain *domain = replay->domain;
@@ -217,8 +217,8 @@ recover_guest(QemuManager *manager, QemuStatus *status)
     gboolean was_starting = status->is_starting;
     take_up(domain, status);
     if (status->epoch)
-        (void)qemu_events_since(manager->events, status->epoch, status->last_event, replay_event,
-                                &replay);
+        (void)vb_events_since(manager->events, status->epoch, status->last_event, replay_event,
+                              &replay);
     was_starting = was_starting && !replay.has_started;
     pid_t pid = 0;
     if (probe(manager, pidfile, uuid_text, &pid) == QEMU_PROCESS_ALIVE)

@@ -145,7 +145,7 @@ qemu_status_write(QemuDomain *domain, GError **error)
     g_autofree char *base = g_path_get_basename(file->lib_dir);
     file->channel_dir = g_build_filename(manager->channel_dir, base, NULL);
     file->has_fake_reboot = domain->has_fake_reboot;
-    file->epoch = g_strdup(qemu_events_get_epoch(manager->events));
+    file->epoch = g_strdup(vb_events_get_epoch(manager->events));
     file->last_event = domain->last_event;
     file->step = domain->is_starting ? g_strdup("starting") : NULL;
     file->is_shutting_down = domain->is_shutting_down;

@@ -4,7 +4,7 @@
 
 /* Shape: (tsoa{sv}): sequence, kind, guest, details with name, uuid, id and, when found later, late */
 static GVariant *
-pack(const QemuEvent *event)
+pack(const VbEvent *event)
 {
     GVariantBuilder details;
     g_autofree char *path = qemu_bus_domain_path(event->uuid);
@@ -26,13 +26,13 @@ pack(const QemuEvent *event)
 }
 
 void
-qemu_bus_send_event(QemuBus *bus, const QemuEvent *event)
+qemu_bus_send_event(QemuBus *bus, const VbEvent *event)
 {
     vb_object_emit(bus->root, HYPERVISOR_INTERFACE, "Event", pack(event));
 }
 
 static void
-add_event(const QemuEvent *event, gpointer data)
+add_event(const VbEvent *event, gpointer data)
 {
     g_variant_builder_add_value(data, pack(event));
 }
@@ -41,12 +41,12 @@ GVariant *
 qemu_bus_method_events_since(gpointer data, VbCall *call, GVariant *args, GError **error)
 {
     QemuBus *bus = data;
-    QemuEvents *events = bus->manager->events;
+    VbEvents *events = bus->manager->events;
     const char *epoch;
     guint64 sequence;
     GVariantBuilder builder;
     g_variant_get(args, "(&st)", &epoch, &sequence);
     g_variant_builder_init(&builder, G_VARIANT_TYPE("a(tsoa{sv})"));
-    gboolean is_resync = !qemu_events_since(events, epoch, sequence, add_event, &builder);
-    return g_variant_new("(bsa(tsoa{sv}))", is_resync, qemu_events_get_epoch(events), &builder);
+    gboolean is_resync = !vb_events_since(events, epoch, sequence, add_event, &builder);
+    return g_variant_new("(bsa(tsoa{sv}))", is_resync, vb_events_get_epoch(events), &builder);
 }

@@ -223,13 +223,13 @@ prop_uri(gpointer data)
 static GVariant *
 prop_event_epoch(gpointer data)
 {
-    return g_variant_new_string(qemu_events_get_epoch(((QemuBus *)data)->manager->events));
+    return g_variant_new_string(vb_events_get_epoch(((QemuBus *)data)->manager->events));
 }
 
 static GVariant *
 prop_event_sequence(gpointer data)
 {
-    return g_variant_new_uint64(qemu_events_get_sequence(((QemuBus *)data)->manager->events));
+    return g_variant_new_uint64(vb_events_get_sequence(((QemuBus *)data)->manager->events));
 }
 
 static const VbProperty properties[] = {

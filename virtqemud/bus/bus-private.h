@@ -49,7 +49,7 @@ GVariant *qemu_bus_method_get_all_stats(gpointer data, VbCall *call, GVariant *a
                                         GError **error);
 
 /* bus-events.c */
-void qemu_bus_send_event(QemuBus *bus, const QemuEvent *event);
+void qemu_bus_send_event(QemuBus *bus, const VbEvent *event);
 GVariant *qemu_bus_method_events_since(gpointer data, VbCall *call, GVariant *args, GError **error);
 
 /* the rows of Domain1: name in the XML, function, action */

@@ -173,7 +173,7 @@ domain_changed(QemuDomain *domain, guint changes, gpointer data)
 }
 
 static void
-event_happened(QemuManager *manager, const QemuEvent *event, gpointer data)
+event_happened(QemuManager *manager, const VbEvent *event, gpointer data)
 {
     qemu_bus_send_event(data, event);
 }

@@ -16,7 +16,7 @@ static char *top;
 static GString *events; /* "NAME:EVENT/DETAIL " ... */
 
 static void
-on_event(QemuManager *manager, const QemuEvent *event, gpointer data)
+on_event(QemuManager *manager, const VbEvent *event, gpointer data)
 {
     int number = -1;
     int detail = -1;

@@ -23,7 +23,7 @@ typedef struct {
 } Fixture;
 
 static void
-on_event(QemuManager *manager, const QemuEvent *event, gpointer data)
+on_event(QemuManager *manager, const VbEvent *event, gpointer data)
 {
     Fixture *fixture = data;
     gint32 kind = -1, detail = -1;
@@ -494,7 +494,7 @@ run_and_die(Fixture *fixture, const char *step)
 }
 
 static void
-count_lifecycle(const QemuEvent *event, gpointer data)
+count_lifecycle(const VbEvent *event, gpointer data)
 {
     gint32 kind = -1;
     if (strcmp(event->kind, "lifecycle") == 0)
@@ -519,7 +519,7 @@ test_crash(Fixture *fixture, gconstpointer data)
         g_autoptr(GString) told = g_string_new(NULL);
         QemuDomain *domain = define(fixture, "");
         g_autofree char *uuid = g_strdup(domain->uuid_text);
-        guint64 sequence = qemu_events_get_sequence(fixture->manager->events);
+        guint64 sequence = vb_events_get_sequence(fixture->manager->events);
         qemu_manager_free(fixture->manager);
         run_and_die(fixture, rows[i].step);
         open_manager(fixture);
@@ -528,8 +528,8 @@ test_crash(Fixture *fixture, gconstpointer data)
         while (!rows[i].is_running && (qemu_domain_is_active(domain) || has_emulator(uuid)))
             g_main_context_iteration(NULL, FALSE);
         g_test_message("killed at %s", rows[i].step);
-        qemu_events_since(fixture->manager->events, qemu_events_get_epoch(fixture->manager->events),
-                          sequence, count_lifecycle, told);
+        vb_events_since(fixture->manager->events, vb_events_get_epoch(fixture->manager->events),
+                        sequence, count_lifecycle, told);
         g_assert_cmpstr(told->str, ==, rows[i].told);
         g_assert_cmpint(qemu_domain_is_active(domain), ==, rows[i].is_running);
         if (rows[i].is_running) {

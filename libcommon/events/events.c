@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The event log: one file on tmpfs, one JSON record per line after a line with the epoch, appended with one write() each.
  * Owns the file and the newest records in memory. The file is rewritten when it holds twice what is kept. */
-#include "events.h"
+#include "events/events.h"
 
 #include "base/error.h"
 #include "base/json.h"
@@ -15,21 +15,21 @@
 
 #define MAX_LOG (64 * 1024 * 1024)
 
-struct _QemuEvents {
+struct _VbEvents {
     char *path;
     int fd;
     char epoch[37];
     guint64 sequence;
-    GQueue kept; /* QemuEvent, oldest first */
+    GQueue kept; /* VbEvent, oldest first */
     guint n_in_file;
-    QemuEventFunc func;
+    VbEventFunc func;
     gpointer data;
 };
 
 static void
 event_free(gpointer data)
 {
-    QemuEvent *event = data;
+    VbEvent *event = data;
     g_free(event->kind);
     g_free(event->name);
     g_clear_pointer(&event->details, g_variant_unref);
@@ -37,7 +37,7 @@ event_free(gpointer data)
 }
 
 static char *
-event_to_line(const QemuEvent *event)
+event_to_line(const VbEvent *event)
 {
     g_autofree char *details = event->details ? g_variant_print(event->details, TRUE) : NULL;
     g_autofree char *object =
@@ -47,7 +47,7 @@ event_to_line(const QemuEvent *event)
     return g_strconcat(object, "\n", NULL);
 }
 
-static QemuEvent *
+static VbEvent *
 event_from_line(const char *line, gsize length)
 {
     g_autoptr(VbJson) record = vb_json_parse(line, (gssize)length, NULL);
@@ -55,7 +55,7 @@ event_from_line(const char *line, gsize length)
     const char *kind = vb_json_get_string(record, "kind");
     if (!kind || vb_json_get_uint(record, "sequence", 0) == 0)
         return NULL;
-    QemuEvent *event = g_new0(QemuEvent, 1);
+    VbEvent *event = g_new0(VbEvent, 1);
     event->sequence = vb_json_get_uint(record, "sequence", 0);
     event->time_us = vb_json_get_int(record, "time", 0);
     event->kind = g_strdup(kind);
@@ -70,10 +70,10 @@ event_from_line(const char *line, gsize length)
 }
 
 static void
-keep(QemuEvents *events, QemuEvent *event)
+keep(VbEvents *events, VbEvent *event)
 {
     g_queue_push_tail(&events->kept, event);
-    if (events->kept.length > QEMU_EVENTS_MAX)
+    if (events->kept.length > VB_EVENTS_MAX)
         event_free(g_queue_pop_head(&events->kept));
     events->sequence = event->sequence;
     events->n_in_file++;
@@ -81,7 +81,7 @@ keep(QemuEvents *events, QemuEvent *event)
 
 /* Reads records up to the first that is torn or out of order; returns the length of what is good. */
 static gsize
-load_records(QemuEvents *events, const char *text, gsize length)
+load_records(VbEvents *events, const char *text, gsize length)
 {
     gsize start = 37; /* epoch and line end */
     if (length < start || text[36] != '\n')
@@ -92,7 +92,7 @@ load_records(QemuEvents *events, const char *text, gsize length)
         return 0;
     while (start < length) {
         const char *end = memchr(text + start, '\n', length - start);
-        QemuEvent *event = end ? event_from_line(text + start, (gsize)(end - text) - start) : NULL;
+        VbEvent *event = end ? event_from_line(text + start, (gsize)(end - text) - start) : NULL;
         if (!event || (events->sequence && event->sequence != events->sequence + 1)) {
             if (event)
                 event_free(event);
@@ -105,7 +105,7 @@ load_records(QemuEvents *events, const char *text, gsize length)
 }
 
 static gboolean
-reopen(QemuEvents *events, GError **error)
+reopen(VbEvents *events, GError **error)
 {
     if (events->fd >= 0)
         close(events->fd);
@@ -116,7 +116,7 @@ reopen(QemuEvents *events, GError **error)
 
 /* Writes epoch and kept records anew. A record that was lost with the file would be a gap, so the file is replaced. */
 static gboolean
-rewrite(QemuEvents *events, GError **error)
+rewrite(VbEvents *events, GError **error)
 {
     g_autoptr(GString) text = g_string_new(events->epoch);
     g_string_append_c(text, '\n');
@@ -131,7 +131,7 @@ rewrite(QemuEvents *events, GError **error)
 }
 
 static gboolean
-start_epoch(QemuEvents *events, GError **error)
+start_epoch(VbEvents *events, GError **error)
 {
     VbUuid uuid;
     vb_uuid_generate(&uuid);
@@ -139,10 +139,10 @@ start_epoch(QemuEvents *events, GError **error)
     return rewrite(events, error);
 }
 
-QemuEvents *
-qemu_events_open(const char *path, GError **error)
+VbEvents *
+vb_events_open(const char *path, GError **error)
 {
-    QemuEvents *events = g_new0(QemuEvents, 1);
+    VbEvents *events = g_new0(VbEvents, 1);
     g_autofree char *text = NULL;
     gsize length = 0;
     events->path = g_strdup(path);
@@ -156,12 +156,12 @@ qemu_events_open(const char *path, GError **error)
     if (is_open && good > 0 && good < length && ftruncate(events->fd, (off_t)good) < 0)
         is_open = rewrite(events, error);
     if (!is_open)
-        g_clear_pointer(&events, qemu_events_free);
+        g_clear_pointer(&events, vb_events_free);
     return events;
 }
 
 void
-qemu_events_free(QemuEvents *events)
+vb_events_free(VbEvents *events)
 {
     if (!events)
         return;
@@ -173,7 +173,7 @@ qemu_events_free(QemuEvents *events)
 }
 
 /**
- * qemu_events_append:
+ * vb_events_append:
  * @event: kind, name and details are copied or referenced; sequence and time_us are set
  *
  * Written first, told then. When the file cannot be written (full tmpfs), the event is told all the same and the file
@@ -182,7 +182,7 @@ qemu_events_free(QemuEvents *events)
  * Returns: its sequence number
  */
 guint64
-qemu_events_append(QemuEvents *events, QemuEvent *event)
+vb_events_append(VbEvents *events, VbEvent *event)
 {
     event->sequence = events->sequence + 1;
     event->time_us = g_get_real_time();
@@ -190,13 +190,12 @@ qemu_events_append(QemuEvents *events, QemuEvent *event)
         g_variant_ref_sink(event->details);
     g_autofree char *line = event_to_line(event);
     gssize length = (gssize)strlen(line);
-    QemuEvent *copy = g_new0(QemuEvent, 1);
+    VbEvent *copy = g_new0(VbEvent, 1);
     *copy = *event;
     copy->kind = g_strdup(event->kind);
     copy->name = g_strdup(event->name);
     keep(events, copy);
-    if (write(events->fd, line, (gsize)length) != length ||
-        events->n_in_file > 2 * QEMU_EVENTS_MAX) {
+    if (write(events->fd, line, (gsize)length) != length || events->n_in_file > 2 * VB_EVENTS_MAX) {
         g_autoptr(GError) error = NULL;
         if (!rewrite(events, &error))
             g_warning("event log: %s", error->message);
@@ -207,27 +206,27 @@ qemu_events_append(QemuEvents *events, QemuEvent *event)
 }
 
 void
-qemu_events_subscribe(QemuEvents *events, QemuEventFunc func, gpointer data)
+vb_events_subscribe(VbEvents *events, VbEventFunc func, gpointer data)
 {
     events->func = func;
     events->data = data;
 }
 
 const char *
-qemu_events_get_epoch(const QemuEvents *events)
+vb_events_get_epoch(const VbEvents *events)
 {
     return events->epoch;
 }
 
 guint64
-qemu_events_get_sequence(const QemuEvents *events)
+vb_events_get_sequence(const VbEvents *events)
 {
     return events->sequence;
 }
 
 gboolean
-qemu_events_since(QemuEvents *events, const char *epoch, guint64 sequence, QemuEventFunc func,
-                  gpointer data)
+vb_events_since(VbEvents *events, const char *epoch, guint64 sequence, VbEventFunc func,
+                gpointer data)
 {
     guint64 before_oldest = events->sequence - events->kept.length;
     if (g_strcmp0(epoch, events->epoch) != 0 || sequence > events->sequence ||
@@ -241,11 +240,11 @@ qemu_events_since(QemuEvents *events, const char *epoch, guint64 sequence, QemuE
     return TRUE;
 }
 
-const QemuEvent *
-qemu_events_find_last(const QemuEvents *events, const char *uuid, const char *kind)
+const VbEvent *
+vb_events_find_last(const VbEvents *events, const char *uuid, const char *kind)
 {
     for (GList *at = events->kept.tail; at; at = at->prev) {
-        const QemuEvent *event = at->data;
+        const VbEvent *event = at->data;
         if (strcmp(event->uuid, uuid) == 0 && strcmp(event->kind, kind) == 0)
             return event;
     }

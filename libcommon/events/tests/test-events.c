@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The event log: numbers, what a restart finds, torn records, the bound. */
-#include "events.h"
+#include "events/events.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ teardown(Fixture *fixture, gconstpointer data)
 }
 
 static void
-on_event(const QemuEvent *event, gpointer data)
+on_event(const VbEvent *event, gpointer data)
 {
     Fixture *fixture = data;
     gint32 detail = -1;
@@ -42,88 +42,87 @@ on_event(const QemuEvent *event, gpointer data)
 }
 
 static guint64
-append(QemuEvents *events, const char *kind, int detail)
+append(VbEvents *events, const char *kind, int detail)
 {
-    QemuEvent event = {.kind = (char *)kind,
-                       .name = (char *)"vm \"1\"\n",
-                       .id = 3,
-                       .is_late = detail == 2};
+    VbEvent event = {.kind = (char *)kind,
+                     .name = (char *)"vm \"1\"\n",
+                     .id = 3,
+                     .is_late = detail == 2};
     memcpy(event.uuid, uuid, sizeof event.uuid);
     event.details = g_variant_new_parsed("{'event': <%i>}", detail);
-    return qemu_events_append(events, &event);
+    return vb_events_append(events, &event);
 }
 
 static void
 test_restart(Fixture *fixture, gconstpointer data)
 {
-    QemuEvents *events = qemu_events_open(fixture->path, NULL);
-    qemu_events_subscribe(events, on_event, fixture);
-    g_autofree char *epoch = g_strdup(qemu_events_get_epoch(events));
+    VbEvents *events = vb_events_open(fixture->path, NULL);
+    vb_events_subscribe(events, on_event, fixture);
+    g_autofree char *epoch = g_strdup(vb_events_get_epoch(events));
     g_assert_cmpuint(append(events, "lifecycle", 1), ==, 1);
     g_assert_cmpuint(append(events, "reboot", 2), ==, 2);
     g_assert_cmpstr(fixture->story->str, ==,
                     "1:lifecycle:vm \"1\"\n:3:1 2:reboot:vm \"1\"\n:3:2L ");
-    qemu_events_free(events);
+    vb_events_free(events);
 
-    events = qemu_events_open(fixture->path, NULL);
-    g_assert_cmpstr(qemu_events_get_epoch(events), ==, epoch);
+    events = vb_events_open(fixture->path, NULL);
+    g_assert_cmpstr(vb_events_get_epoch(events), ==, epoch);
     g_string_truncate(fixture->story, 0);
-    g_assert_true(qemu_events_since(events, epoch, 1, on_event, fixture));
+    g_assert_true(vb_events_since(events, epoch, 1, on_event, fixture));
     g_assert_cmpstr(fixture->story->str, ==, "2:reboot:vm \"1\"\n:3:2L ");
-    g_assert_true(qemu_events_since(events, epoch, 2, on_event, fixture));
+    g_assert_true(vb_events_since(events, epoch, 2, on_event, fixture));
     g_assert_cmpstr(fixture->story->str, ==, "2:reboot:vm \"1\"\n:3:2L ");
-    g_assert_false(qemu_events_since(events, epoch, 3, on_event, fixture));
-    g_assert_false(qemu_events_since(events, "other", 1, on_event, fixture));
-    g_assert_cmpuint(qemu_events_find_last(events, uuid, "lifecycle")->sequence, ==, 1);
-    g_assert_null(qemu_events_find_last(events, uuid, "watchdog"));
+    g_assert_false(vb_events_since(events, epoch, 3, on_event, fixture));
+    g_assert_false(vb_events_since(events, "other", 1, on_event, fixture));
+    g_assert_cmpuint(vb_events_find_last(events, uuid, "lifecycle")->sequence, ==, 1);
+    g_assert_null(vb_events_find_last(events, uuid, "watchdog"));
     g_assert_cmpuint(append(events, "lifecycle", 5), ==, 3);
-    qemu_events_free(events);
+    vb_events_free(events);
 }
 
 static void
 test_torn(Fixture *fixture, gconstpointer data)
 {
-    QemuEvents *events = qemu_events_open(fixture->path, NULL);
+    VbEvents *events = vb_events_open(fixture->path, NULL);
     append(events, "lifecycle", 1);
     append(events, "lifecycle", 2);
-    qemu_events_free(events);
+    vb_events_free(events);
     g_autofree char *text = NULL;
     gsize length;
     g_assert_true(g_file_get_contents(fixture->path, &text, &length, NULL));
     g_assert_true(g_file_set_contents(fixture->path, text, (gssize)length - 5, NULL));
-    events = qemu_events_open(fixture->path, NULL);
-    g_assert_cmpuint(qemu_events_get_sequence(events), ==, 1);
+    events = vb_events_open(fixture->path, NULL);
+    g_assert_cmpuint(vb_events_get_sequence(events), ==, 1);
     append(events, "lifecycle", 3);
-    qemu_events_free(events);
-    events = qemu_events_open(fixture->path, NULL);
-    g_assert_cmpuint(qemu_events_get_sequence(events), ==, 2);
-    g_assert_true(qemu_events_since(events, qemu_events_get_epoch(events), 0, on_event, fixture));
+    vb_events_free(events);
+    events = vb_events_open(fixture->path, NULL);
+    g_assert_cmpuint(vb_events_get_sequence(events), ==, 2);
+    g_assert_true(vb_events_since(events, vb_events_get_epoch(events), 0, on_event, fixture));
     g_assert_cmpstr(fixture->story->str, ==,
                     "1:lifecycle:vm \"1\"\n:3:1 2:lifecycle:vm \"1\"\n:3:3 ");
-    qemu_events_free(events);
+    vb_events_free(events);
     g_assert_true(g_file_set_contents(fixture->path, "garbage", -1, NULL));
-    events = qemu_events_open(fixture->path, NULL);
-    g_assert_cmpuint(qemu_events_get_sequence(events), ==, 0);
-    qemu_events_free(events);
+    events = vb_events_open(fixture->path, NULL);
+    g_assert_cmpuint(vb_events_get_sequence(events), ==, 0);
+    vb_events_free(events);
 }
 
 static void
 test_bound(Fixture *fixture, gconstpointer data)
 {
-    QemuEvents *events = qemu_events_open(fixture->path, NULL);
-    const guint n = 2 * QEMU_EVENTS_MAX + 10;
+    VbEvents *events = vb_events_open(fixture->path, NULL);
+    const guint n = 2 * VB_EVENTS_MAX + 10;
     for (guint i = 0; i < n; i++)
         append(events, "reboot", 1);
-    g_assert_false(qemu_events_since(events, qemu_events_get_epoch(events), 5, on_event, fixture));
-    g_assert_true(
-        qemu_events_since(events, qemu_events_get_epoch(events), n - 1, on_event, fixture));
-    qemu_events_free(events);
-    events = qemu_events_open(fixture->path, NULL);
-    g_assert_cmpuint(qemu_events_get_sequence(events), ==, n);
-    qemu_events_free(events);
+    g_assert_false(vb_events_since(events, vb_events_get_epoch(events), 5, on_event, fixture));
+    g_assert_true(vb_events_since(events, vb_events_get_epoch(events), n - 1, on_event, fixture));
+    vb_events_free(events);
+    events = vb_events_open(fixture->path, NULL);
+    g_assert_cmpuint(vb_events_get_sequence(events), ==, n);
+    vb_events_free(events);
     GStatBuf info;
     g_assert_cmpint(g_stat(fixture->path, &info), ==, 0);
-    g_assert_cmpint(info.st_size, <, 300 * QEMU_EVENTS_MAX);
+    g_assert_cmpint(info.st_size, <, 300 * VB_EVENTS_MAX);
 }
 
 int
