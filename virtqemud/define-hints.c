@@ -109,16 +109,63 @@ qemu_manager_fill_hints(QemuManager *manager, VbDomainCapsHints *hints)
 }
 
 typedef struct {
+    QemuManagerRead done;
+    gpointer data;
+    VbDomainDef *def;
+} Reading;
+
+static void
+on_caps(QemuCaps *caps, const GError *error, gpointer data)
+{
+    g_autofree Reading *reading = data;
+
+    reading->done(reading->def,
+                  reading->data); /* without capabilities completing finds what is wrong */
+}
+
+/**
+ * qemu_manager_read:
+ * @manager: the manager
+ * @xml: a definition
+ * @done: called once, with the definition as it is written (transfer full), or NULL when @xml is broken
+ * @data: for @done
+ *
+ * Reads a definition and gets the capabilities of the emulator that it names, so that completing it has them.
+ */
+void
+qemu_manager_read(QemuManager *manager, const char *xml, QemuManagerRead done, gpointer data)
+{
+    VbDomainDef *def = vb_domain_parse(xml, VB_DOMAIN_PARSE_INACTIVE, NULL);
+    const char *emulator = def ? def->emulator : NULL;
+    g_autoptr(QemuCaps) known = NULL;
+    Reading *reading;
+
+    if (def && !emulator && manager->caps)
+        emulator = qemu_caps_cache_get_default_emulator(manager->caps, def->os.arch);
+    known = peek(manager, emulator);
+    if (known || !emulator || !manager->caps) {
+        done(def, data);
+        return;
+    }
+    reading = g_new(Reading, 1);
+    *reading = (Reading){done, data, def};
+    qemu_caps_cache_get(manager->caps, emulator,
+                        def->virt_type == VB_DOMAIN_VIRT_KVM ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG,
+                        on_caps, reading);
+}
+
+typedef struct {
     QemuManagerPrepared done;
     gpointer data;
 } Preparation;
 
 static void
-on_caps(QemuCaps *caps, const GError *error, gpointer data)
+on_read(VbDomainDef *def, gpointer data)
 {
     g_autofree Preparation *preparation = data;
 
-    preparation->done(preparation->data); /* without capabilities parsing finds what is wrong */
+    vb_domain_free(def);
+    preparation->done(preparation->data);
 }
 
 /**
@@ -133,22 +180,8 @@ on_caps(QemuCaps *caps, const GError *error, gpointer data)
 void
 qemu_manager_prepare(QemuManager *manager, const char *xml, QemuManagerPrepared done, gpointer data)
 {
-    g_autoptr(VbDomainDef) def = vb_domain_parse(xml, VB_DOMAIN_PARSE_INACTIVE, NULL);
-    const char *emulator = def ? def->emulator : NULL;
-    g_autoptr(QemuCaps) known = NULL;
-    Preparation *preparation;
+    Preparation *preparation = g_new(Preparation, 1);
 
-    if (def && !emulator && manager->caps)
-        emulator = qemu_caps_cache_get_default_emulator(manager->caps, def->os.arch);
-    known = peek(manager, emulator);
-    if (known || !emulator || !manager->caps) {
-        done(data);
-        return;
-    }
-    preparation = g_new(Preparation, 1);
-    preparation->done = done;
-    preparation->data = data;
-    qemu_caps_cache_get(manager->caps, emulator,
-                        def->virt_type == VB_DOMAIN_VIRT_KVM ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG,
-                        on_caps, preparation);
+    *preparation = (Preparation){done, data};
+    qemu_manager_read(manager, xml, on_read, preparation);
 }

@@ -9,11 +9,17 @@ typedef void (*QemuManagerPrepared)(gpointer data);
 void qemu_manager_prepare(QemuManager *manager, const char *xml, QemuManagerPrepared done,
                           gpointer data);
 
+/* The same, and hands over what was read on the way: (transfer full), as it is written; NULL: broken, parsing says how */
+typedef void (*QemuManagerRead)(VbDomainDef *def, gpointer data);
+void qemu_manager_read(QemuManager *manager, const char *xml, QemuManagerRead done, gpointer data);
+
 gboolean
 qemu_manager_load(QemuManager *manager,
                   GError **error); /* everything in etc/libvirt/qemu; bad files are logged */
 /* (transfer none); emits lifecycle "defined" added or updated */
 QemuDomain *qemu_manager_define(QemuManager *manager, const char *xml, guint flags, GError **error);
+/* takes @def, which qemu_manager_read() gave */
+QemuDomain *qemu_manager_define_read(QemuManager *manager, VbDomainDef *def, GError **error);
 /* parse, defaults, addresses, validation: the way every definition enters. (transfer full) */
 VbDomainDef *qemu_manager_parse(QemuManager *manager, const char *xml, guint flags, GError **error);
 gboolean qemu_domain_undefine(QemuDomain *domain, guint flags, GError **error);

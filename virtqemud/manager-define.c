@@ -62,6 +62,32 @@ find_same(QemuManager *manager, const VbDomainDef *def, QemuDomain **ret_domain,
     return TRUE;
 }
 
+/* takes *@def when it succeeds */
+static QemuDomain *
+define(QemuManager *manager, VbDomainDef **def, GError **error)
+{
+    QemuDomain *domain = NULL;
+    gboolean is_redefined;
+
+    if (!find_same(manager, *def, &domain, error))
+        return NULL;
+    qemu_crash_point("define-before-write");
+    if (!qemu_manager_store(manager, *def, error))
+        return NULL;
+    qemu_crash_point("define-written");
+    is_redefined = domain && domain->config;
+    if (!domain)
+        domain = qemu_manager_add(manager, (*def)->name, &(*def)->uuid);
+    g_clear_pointer(&domain->config, vb_domain_free);
+    domain->config = g_steal_pointer(def);
+    domain->is_updated = qemu_domain_is_active(domain);
+    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
+    qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_DEFINED,
+                               is_redefined ? VIR_DOMAIN_EVENT_DEFINED_UPDATED
+                                            : VIR_DOMAIN_EVENT_DEFINED_ADDED);
+    return domain;
+}
+
 /**
  * qemu_manager_define:
  * @manager: the manager
@@ -77,26 +103,25 @@ QemuDomain *
 qemu_manager_define(QemuManager *manager, const char *xml, guint flags, GError **error)
 {
     g_autoptr(VbDomainDef) def = qemu_manager_parse(manager, xml, flags, error);
-    QemuDomain *domain = NULL;
-    gboolean is_redefined;
 
-    if (!def || !find_same(manager, def, &domain, error))
-        return NULL;
-    qemu_crash_point("define-before-write");
-    if (!qemu_manager_store(manager, def, error))
-        return NULL;
-    qemu_crash_point("define-written");
-    is_redefined = domain && domain->config;
-    if (!domain)
-        domain = qemu_manager_add(manager, def->name, &def->uuid);
-    g_clear_pointer(&domain->config, vb_domain_free);
-    domain->config = g_steal_pointer(&def);
-    domain->is_updated = qemu_domain_is_active(domain);
-    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
-    qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_DEFINED,
-                               is_redefined ? VIR_DOMAIN_EVENT_DEFINED_UPDATED
-                                            : VIR_DOMAIN_EVENT_DEFINED_ADDED);
-    return domain;
+    return def ? define(manager, &def, error) : NULL;
+}
+
+/**
+ * qemu_manager_define_read:
+ * @manager: the manager
+ * @def: (transfer full): as qemu_manager_read() gave it
+ *
+ * As qemu_manager_define() without flags, of a definition that has been read already.
+ */
+QemuDomain *
+qemu_manager_define_read(QemuManager *manager, VbDomainDef *def, GError **error)
+{
+    g_autoptr(VbDomainDef) held = def;
+    VbDomainCapsHints hints;
+
+    qemu_manager_fill_hints(manager, &hints);
+    return vb_domain_complete(def, &hints, error) ? define(manager, &held, error) : NULL;
 }
 
 /* ---- undefine ---- */

@@ -242,6 +242,23 @@ vb_domain_defaults(VbDomainDef *def, const VbDomainCapsHints *hints, GError **er
 }
 
 /**
+ * vb_domain_complete:
+ * @def: a domain as it was read
+ * @hints: (nullable): what the hypervisor knows
+ * @error: return location
+ *
+ * Fills in, addresses and checks.
+ *
+ * Returns: TRUE, or FALSE with @error set and @def half filled
+ */
+gboolean
+vb_domain_complete(VbDomainDef *def, const VbDomainCapsHints *hints, GError **error)
+{
+    return vb_domain_defaults(def, hints, error) && vb_domain_assign_addresses(def, error) &&
+           vb_domain_validate(def, error);
+}
+
+/**
  * vb_domain_prepare:
  * @text: XML of a <domain>
  * @parse_flags: VB_DOMAIN_PARSE_*
@@ -258,8 +275,7 @@ vb_domain_prepare(const char *text, guint parse_flags, const VbDomainCapsHints *
 {
     g_autoptr(VbDomainDef) def = vb_domain_parse(text, parse_flags, error);
 
-    if (!def || !vb_domain_defaults(def, hints, error) || !vb_domain_assign_addresses(def, error) ||
-        !vb_domain_validate(def, error))
+    if (!def || !vb_domain_complete(def, hints, error))
         return NULL;
     return g_steal_pointer(&def);
 }

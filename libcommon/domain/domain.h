@@ -492,6 +492,7 @@ void vb_domain_assign_aliases(VbDomainDef *def);
 void vb_domain_sync_console(VbDomainDef *def);
 void vb_domain_clear_live(
     VbDomainDef *def); /* back to inactive: ids, aliases (but ua-), pty paths, auto ports */
+gboolean vb_domain_complete(VbDomainDef *def, const VbDomainCapsHints *hints, GError **error);
 VbDomainDef *vb_domain_prepare(const char *text, guint parse_flags, const VbDomainCapsHints *hints,
                                GError **error);
 

@@ -76,12 +76,18 @@ defer_with_xml(QemuBus *bus, VbCall *call, GVariant *args)
 }
 
 static void
-define_prepared(gpointer data)
+define_read(VbDomainDef *def, gpointer data)
 {
     g_autofree Pending *pending = data;
+    QemuManager *manager = pending->bus->manager;
     GError *error = NULL;
-    QemuDomain *domain =
-        qemu_manager_define(pending->bus->manager, pending->xml, pending->flags, &error);
+    QemuDomain *domain;
+    if (def && pending->flags == 0) {
+        domain = qemu_manager_define_read(manager, def, &error);
+    } else {
+        vb_domain_free(def);
+        domain = qemu_manager_define(manager, pending->xml, pending->flags, &error);
+    }
     if (domain)
         vb_call_return(pending->call, reply_path(domain));
     else
@@ -92,7 +98,7 @@ static GVariant *
 method_define(gpointer data, VbCall *call, GVariant *args, GError **error)
 {
     Pending *pending = defer_with_xml(data, call, args);
-    qemu_manager_prepare(pending->bus->manager, pending->xml, define_prepared, pending);
+    qemu_manager_read(pending->bus->manager, pending->xml, define_read, pending);
     return NULL;
 }
 

@@ -19,11 +19,12 @@ typedef enum { KVM_UNKNOWN, KVM_NO, KVM_YES } KvmVerdict;
 typedef struct {
     QemuCapsCache *cache;
     char *emulator;
-    char *identity;   /* of @caps */
-    QemuCaps *caps;   /* NULL: nothing known */
-    QemuProbe *probe; /* running */
-    GError *error;    /* of the last probe, for its waiters */
-    GQueue waiters;   /* Waiter */
+    char *identity;      /* of @caps */
+    QemuCapsStamp stamp; /* of the emulator's file when @identity was made */
+    QemuCaps *caps;      /* NULL: nothing known */
+    QemuProbe *probe;    /* running */
+    GError *error;       /* of the last probe, for its waiters */
+    GQueue waiters;      /* Waiter */
     guint settle_source;
 } Entry;
 
@@ -34,6 +35,7 @@ struct _QemuCapsCache {
     GHashTable *entries;  /* path -> Entry */
     GPtrArray *emulators; /* char *, NULL-terminated */
     KvmVerdict kvm;
+    gboolean is_kvm_looked_for; /* what is on disk of it is known: nobody else writes it */
     QemuKvmProbe *kvm_probe;
 };
 
@@ -219,8 +221,9 @@ look_for_kvm(QemuCapsCache *cache)
     const char *emulator = kvm_emulator(cache);
     g_autofree char *identity = NULL;
 
-    if (cache->kvm != KVM_UNKNOWN)
+    if (cache->is_kvm_looked_for)
         return;
+    cache->is_kvm_looked_for = TRUE;
     if (cache->accel == QEMU_ACCEL_CHOICE_AUTO && emulator)
         identity = qemu_kvm_identity(emulator, host_identity(cache), cache->procfs);
     if (cache->accel == QEMU_ACCEL_CHOICE_KVM)
@@ -281,6 +284,9 @@ refresh(Entry *entry, GError **error)
 
     if (entry->probe)
         return TRUE;
+    if (entry->caps && qemu_caps_stamp_holds(&entry->stamp, entry->emulator))
+        return TRUE;
+    qemu_caps_stamp_take(&entry->stamp, entry->emulator);
     identity = qemu_caps_identity(entry->emulator, host_identity(cache), error);
     if (!identity) {
         g_clear_pointer(&entry->caps, qemu_caps_unref);

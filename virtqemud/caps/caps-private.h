@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "caps/caps.h"
+#include <sys/stat.h>
 
 struct _QemuCaps {
     gatomicrefcount references;
@@ -56,6 +57,16 @@ typedef struct {
     int *ret_stderr_fd; /* reading end, non-blocking; NULL: /dev/null */
 } QemuProbeSpawn;
 gboolean qemu_probe_spawn(const QemuProbeSpawn *spawn, GPid *ret_pid, GError **error);
+
+/* A file as it was when it was looked at: whether it is still that one costs a stat() and no memory. */
+typedef struct {
+    dev_t device;
+    ino_t inode; /* 0: there was none */
+    off_t size;
+    struct timespec modified, changed;
+} QemuCapsStamp;
+void qemu_caps_stamp_take(QemuCapsStamp *stamp, const char *emulator);
+gboolean qemu_caps_stamp_holds(const QemuCapsStamp *stamp, const char *emulator);
 
 /* what decides whether an answer still holds; (transfer full) */
 char *qemu_host_identity(

@@ -36,6 +36,40 @@ qemu_host_identity(const char *procfs)
     return g_strdup_printf("kernel=%s/%s microcode=%s", host.release, host.version, microcode);
 }
 
+static QemuCapsStamp
+read_stamp(const char *emulator)
+{
+    struct stat info;
+
+    if (stat(emulator, &info) < 0)
+        return (QemuCapsStamp){0};
+    return (QemuCapsStamp){
+        .device = info.st_dev,
+        .inode = info.st_ino,
+        .size = info.st_size,
+        .modified = info.st_mtim,
+        .changed = info.st_ctim,
+    };
+}
+
+void
+qemu_caps_stamp_take(QemuCapsStamp *stamp, const char *emulator)
+{
+    *stamp = read_stamp(emulator);
+}
+
+gboolean
+qemu_caps_stamp_holds(const QemuCapsStamp *stamp, const char *emulator)
+{
+    const QemuCapsStamp now = read_stamp(emulator);
+
+    return now.inode != 0 && now.device == stamp->device && now.inode == stamp->inode &&
+           now.size == stamp->size && now.modified.tv_sec == stamp->modified.tv_sec &&
+           now.modified.tv_nsec == stamp->modified.tv_nsec &&
+           now.changed.tv_sec == stamp->changed.tv_sec &&
+           now.changed.tv_nsec == stamp->changed.tv_nsec;
+}
+
 char *
 qemu_caps_identity(const char *emulator, const char *host_identity, GError **error)
 {
