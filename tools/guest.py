@@ -59,13 +59,13 @@ def cache_dir():
     return os.path.join(base, "virtbus")
 
 
-def kernel_package():
-    text = subprocess.run(["apt-cache", "depends", META], text=True, capture_output=True,
+def kernel_package(meta=META):
+    text = subprocess.run(["apt-cache", "depends", meta], text=True, capture_output=True,
                           check=False).stdout
     found = re.search(r"Depends: (linux-image-\S+)", text)
     if not found:
         subprocess.run(["apt-get", "update", "-q"], check=True, stdout=sys.stderr)
-        text = subprocess.check_output(["apt-cache", "depends", META], text=True)
+        text = subprocess.check_output(["apt-cache", "depends", meta], text=True)
         found = re.search(r"Depends: (linux-image-\S+)", text)
     return found.group(1)
 
@@ -91,7 +91,7 @@ def unpack_kernel(cache):
     return glob.glob(os.path.join(target, "boot/vmlinuz-*"))[0]
 
 
-def module_order(kernel):
+def module_order(kernel, wanted=MODULES):
     """Module files, each after what it depends on."""
     version = os.path.basename(kernel).replace("vmlinuz-", "", 1)
     tree = os.path.join(os.path.dirname(os.path.dirname(kernel)), "lib/modules", version)
@@ -108,7 +108,7 @@ def module_order(kernel):
         for needed in depends.group(1).decode().split(",") if depends else ():
             add(needed)
         order.append(path)
-    for name in MODULES:
+    for name in wanted:
         add(name)
     return order
 
