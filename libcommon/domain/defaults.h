@@ -25,6 +25,7 @@ void vb_domain_fill_audio(const VbDomainFill *fill);
 void vb_domain_fill_inputs(const VbDomainFill *fill);
 void vb_domain_fill_platform(const VbDomainFill *fill);
 gboolean vb_domain_fill_os(const VbDomainFill *fill, GError **error);
+void vb_domain_fill_resctrl(VbDomainDef *def);
 void vb_domain_fill_cpu(const VbDomainFill *fill);
 
 /* disk names: "sdb" -> 1, "vdaa" -> 26; -1 when it is no such name */

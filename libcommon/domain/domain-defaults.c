@@ -231,6 +231,7 @@ vb_domain_defaults(VbDomainDef *def, const VbDomainCapsHints *hints, GError **er
         !vb_domain_fill_graphics(&fill, error) || !vb_domain_fill_controllers(&fill, error))
         return FALSE;
     vb_domain_fill_cpu(&fill);
+    vb_domain_fill_resctrl(def);
     vb_domain_fill_platform(&fill);
     vb_domain_fill_inputs(&fill);
     if (!fill_devices(&fill, error))

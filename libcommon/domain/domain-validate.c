@@ -140,5 +140,5 @@ vb_domain_validate(const VbDomainDef *def, GError **error)
            vb_domain_validate_disks(def, error) && vb_domain_validate_controllers(def, error) &&
            vb_domain_validate_chardevs(def, error) && vb_domain_validate_graphics(def, error) &&
            vb_domain_validate_nets(def, error) && vb_domain_validate_hostdevs(def, error) &&
-           vb_domain_validate_tuning(def, error);
+           vb_domain_validate_tuning(def, error) && vb_domain_validate_resctrl(def, error);
 }

@@ -278,6 +278,33 @@ typedef struct {
     guint priority;
     gboolean has_priority;
 } VbDomainSched;
+/* Allocation and monitoring by resource control, of caches (<cachetune>) or of memory bandwidth (<memorytune>). */
+typedef enum {
+    VB_DOMAIN_CACHE_BOTH,
+    VB_DOMAIN_CACHE_CODE,
+    VB_DOMAIN_CACHE_DATA
+} VbDomainCacheScope;
+typedef struct {
+    guint id, level; /* of the host's cache */
+    int scope;       /* VbDomainCacheScope */
+    guint64 size;    /* in @unit; in the largest that keeps it whole once defaults were filled in */
+    char *unit;
+} VbDomainCacheShare;
+typedef struct {
+    guint node; /* of the host: the id of its cache of level 3 */
+    guint bandwidth;
+} VbDomainBandwidthShare;
+typedef struct {
+    guint level;
+    char *vcpus;
+} VbDomainResctrlMonitor;
+typedef struct {
+    char *vcpus;
+    char *id;            /* live only: of the group */
+    GPtrArray *caches;   /* VbDomainCacheShare */
+    GPtrArray *nodes;    /* VbDomainBandwidthShare */
+    GPtrArray *monitors; /* VbDomainResctrlMonitor */
+} VbDomainResctrl;
 typedef struct {
     guint64 shares;
     gboolean has_shares;
@@ -290,6 +317,7 @@ typedef struct {
     GPtrArray *vcpupins, *iothreadpins; /* VbDomainVcpuPin, VbDomainIothreadPin */
     char *emulatorpin;
     GPtrArray *vcpuscheds, *iothreadscheds; /* VbDomainSched */
+    GPtrArray *cachetunes, *memorytunes;    /* VbDomainResctrl */
 } VbDomainCputune;
 
 typedef struct {

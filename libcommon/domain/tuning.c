@@ -68,6 +68,8 @@ static const VbXmlField cputune_fields[] = {
     VB_XML_UINT(C, emulator_priority, "emulatorsched/@priority"),
     VB_XML_LIST(C, vcpuscheds, "vcpusched", vcpusched_type),
     VB_XML_LIST(C, iothreadscheds, "iothreadsched", iothreadsched_type),
+    VB_XML_LIST(C, cachetunes, "cachetune", vb_domain_cachetune_type),
+    VB_XML_LIST(C, memorytunes, "memorytune", vb_domain_memorytune_type),
 };
 VB_XML_TYPE(vb_domain_cputune_type, C, "cputune", cputune_fields);
 

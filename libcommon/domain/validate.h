@@ -9,6 +9,7 @@ gboolean vb_domain_validate_disks(const VbDomainDef *def, GError **error);
 gboolean vb_domain_validate_controllers(const VbDomainDef *def, GError **error);
 gboolean vb_domain_validate_chardevs(const VbDomainDef *def, GError **error);
 gboolean vb_domain_validate_graphics(const VbDomainDef *def, GError **error);
+gboolean vb_domain_validate_resctrl(const VbDomainDef *def, GError **error);
 gboolean vb_domain_validate_tuning(const VbDomainDef *def, GError **error);
 gboolean vb_domain_validate_hostdevs(const VbDomainDef *def, GError **error);
 gboolean vb_domain_validate_nets(const VbDomainDef *def, GError **error);

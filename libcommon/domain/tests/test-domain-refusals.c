@@ -10,6 +10,9 @@
     "<disk type='file'><source file='/srv/" dev ".img'/><target dev='" dev "' bus='" bus           \
     "'/></disk>"
 
+#define TUNE(inside) OS "<vcpu>4</vcpu><cputune>" inside "</cputune>"
+#define CACHE(type) "<cache id='0' level='3' type='" type "' size='768'/>"
+
 static const struct {
     const char *name;
     const char *top; /* below <domain>, beside name and memory */
@@ -113,6 +116,34 @@ static const struct {
     {"dot", OS "<name>.</name>", "", VIR_ERR_XML_ERROR, "XML error: name '.' is invalid"},
     {"slash", OS "<name>a/b</name>", "", VIR_ERR_XML_ERROR,
      "XML error: name a/b cannot contain '/'"},
+    {"cachetune-types", TUNE("<cachetune vcpus='0-1'>" CACHE("both") CACHE("code") "</cachetune>"),
+     "", VIR_ERR_XML_ERROR,
+     "XML error: Colliding cache allocations for cache level '3' id '0', type 'code'"},
+    {"cachetune-monitor",
+     TUNE("<cachetune vcpus='0-1'>" CACHE("both") "<monitor level='3' vcpus='1-2'/></cachetune>"),
+     "", VIR_ERR_INVALID_ARG, "invalid argument: Monitor vcpus conflicts with allocation"},
+    {"cachetune-monitor-level",
+     TUNE("<cachetune vcpus='0-1'>" CACHE("both") "<monitor level='2' vcpus='0'/></cachetune>"), "",
+     VIR_ERR_XML_ERROR, "XML error: Invalid monitor cache level '2'"},
+    {"cachetune-monitor-twice",
+     TUNE("<cachetune vcpus='0-1'><monitor level='3' vcpus='0'/><monitor level='3' vcpus='0'/>"
+          "</cachetune>"),
+     "", VIR_ERR_INVALID_ARG, "invalid argument: Identical vcpus found in same type monitors"},
+    {"cachetune-twice",
+     TUNE("<cachetune vcpus='0'>" CACHE("code") "</cachetune><cachetune vcpus='0'>" CACHE(
+         "data") "</cachetune>"),
+     "", VIR_ERR_XML_ERROR, "XML error: Identical vcpus in cachetunes found"},
+    {"resctrl-overlap",
+     TUNE("<cachetune vcpus='0-1'>" CACHE(
+         "both") "</cachetune><memorytune vcpus='1'><node id='0' bandwidth='50'/></memorytune>"),
+     "", VIR_ERR_XML_ERROR, "XML error: Overlapping vcpus in resctrls"},
+    {"memorytune-node",
+     TUNE("<memorytune vcpus='0'><node id='0' bandwidth='50'/><node id='0' bandwidth='40'/>"
+          "</memorytune>"),
+     "", VIR_ERR_XML_ERROR, "XML error: Memory Bandwidth already defined for node 0"},
+    {"memorytune-percent",
+     TUNE("<memorytune vcpus='0'><node id='0' bandwidth='110'/></memorytune>"), "",
+     VIR_ERR_XML_ERROR, "XML error: Memory Bandwidth value exceeding 100 is invalid."},
 };
 
 static char *

@@ -5,9 +5,9 @@
 #include "domain/domain.h"
 #include "domain/tests/hints.h"
 
-static const char *const samples[] = {"minimal",       "linux-q35",     "legacy-i440fx",
-                                      "every-class",   "direct-kernel", "q35-conventional",
-                                      "many-disks-pc", "many-disks-q35"};
+static const char *const samples[] = {"minimal",       "linux-q35",      "legacy-i440fx",
+                                      "every-class",   "direct-kernel",  "q35-conventional",
+                                      "many-disks-pc", "many-disks-q35", "resctrl"};
 
 static char *
 load(const char *folder, const char *name)
