@@ -23,22 +23,74 @@ finish(Native *native, const char *text, const GError *error)
     g_free(native);
 }
 
+/* Nobody opens taps for a line that is only shown: as libvirt, every interface becomes a plain tap with the card's model
+ * and MAC and a new address. */
+static gboolean
+make_nets_plain(VbDomainDef *def, GError **error)
+{
+    for (guint i = 0; i < VB_DOMAIN_COUNT(def->nets); i++) {
+        VbDomainNet *old = def->nets->pdata[i];
+        VbDomainNet *net = vb_xml_new(&vb_domain_net_type);
+        net->type = VB_DOMAIN_NET_ETHERNET;
+        net->model = g_strdup(old->model);
+        net->mac = old->mac;
+        def->nets->pdata[i] = net;
+        vb_xml_free(&vb_domain_net_type, old);
+    }
+    return vb_domain_assign_addresses(def, error);
+}
+
+/* Source: libvirt shows these ports for those that a start would choose */
+#define SHOWN_SPICE_PORT 5901
+
+static void
+show_ports(VbDomainDef *def)
+{
+    VB_DOMAIN_EACH(VbDomainGraphics, graphics, def->graphics)
+    {
+        const VbDomainListen *listen =
+            VB_DOMAIN_COUNT(graphics->listens) > 0 ? graphics->listens->pdata[0] : NULL;
+
+        if (graphics->type == VB_DOMAIN_GRAPHICS_SPICE && graphics->port <= 0 &&
+            graphics->autoport == VB_TRISTATE_YES &&
+            (!listen || listen->type == VB_DOMAIN_LISTEN_ADDRESS ||
+             listen->type == VB_DOMAIN_LISTEN_NETWORK))
+            graphics->port = SHOWN_SPICE_PORT;
+    }
+}
+
+/* Cookies would be in a file of the guest; the host's secrets are nobody's here. */
+static char *
+show_secret(const QemuSecret *secret, gpointer data)
+{
+    return secret->cookies ? g_build_filename(data, secret->id, NULL) : NULL;
+}
+
 static void
 caps_known(QemuCaps *caps, const GError *failure, gpointer data)
 {
     Native *native = data;
     g_autoptr(GError) error = NULL;
-    g_autofree char *folder = g_strdup_printf("domain--1-%s", native->def->name);
+    g_autofree char *name =
+        g_utf8_substring(native->def->name, 0, MIN(20, g_utf8_strlen(native->def->name, -1)));
+    g_autofree char *folder = g_strdup_printf("domain--1-%s", name);
     g_autofree char *domain_dir = g_build_filename(native->manager->lib_dir, folder, NULL);
     g_autofree char *channel_dir = g_build_filename(native->manager->channel_dir, folder, NULL);
     const QemuCommandOptions options = {.domain_dir = domain_dir,
                                         .channel_dir = channel_dir,
                                         .monitor_fd = -1,
+                                        .find_secret = show_secret,
+                                        .secret_data = domain_dir,
                                         .has_master_key = TRUE};
     if (!caps) {
         finish(native, NULL, failure);
         return;
     }
+    if (!make_nets_plain(native->def, &error)) {
+        finish(native, NULL, error);
+        return;
+    }
+    show_ports(native->def);
     vb_domain_assign_aliases(native->def);
     qemu_command_number_images(native->def);
     g_autoptr(QemuCommand) command = qemu_command_build(native->def, caps, &options, &error);

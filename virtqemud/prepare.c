@@ -196,6 +196,19 @@ make_monitor(QemuDomain *domain, QemuPrepared *prepared, GError **error)
     return TRUE;
 }
 
+/* blocks of memory that are files */
+static gboolean
+make_memory_folder(QemuDomain *domain, GError **error)
+{
+    g_autofree char *own = qemu_manager_domain_dir(domain->manager, domain);
+    g_autofree char *folder = qemu_command_memory_dir(own);
+    g_autofree char *parent = g_path_get_dirname(folder);
+
+    if (!qemu_command_needs_memory_dir(domain->live))
+        return TRUE;
+    return vb_store_mkdir(parent, 0755, error) && make_owed_folder(domain, folder, 0750, error);
+}
+
 /* Secrets that go over the monitor are encrypted with this key. Source: libvirt's file, AES-256 */
 static gboolean
 make_master_key(QemuDomain *domain, GError **error)
@@ -221,8 +234,8 @@ qemu_prepare(QemuDomain *domain, GError **error)
 {
     g_autoptr(QemuPrepared) prepared = qemu_prepared_new();
     if (!check_files(domain->live, error) || !make_monitor(domain, prepared, error) ||
-        !make_master_key(domain, error) || !make_channels(domain, prepared, error) ||
-        !qemu_prepare_graphics(domain, error))
+        !make_master_key(domain, error) || !make_memory_folder(domain, error) ||
+        !make_channels(domain, prepared, error) || !qemu_prepare_graphics(domain, error))
         return NULL;
     VB_DOMAIN_EACH(VbDomainNet, net, domain->live->nets)
     {

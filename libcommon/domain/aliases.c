@@ -87,11 +87,17 @@ memory_alias(const VbDomainDef *def, const VbDomainDevice *device)
     const VbDomainMemoryDevice *memory = device->device;
     const gboolean has_slot =
         memory->info.address.type == VB_DOMAIN_ADDRESS_DIMM && memory->info.address.dimm.has_slot;
+    guint nth = 0;
 
+    for (guint i = 0; i < device->index; i++) {
+        const VbDomainMemoryDevice *other = g_ptr_array_index(def->memories, i);
+
+        nth += strcmp(other->model, memory->model) == 0;
+    }
     for (guint i = 0; i < G_N_ELEMENTS(prefixes); i++) {
         if (strcmp(prefixes[i].model, memory->model) == 0)
             return g_strdup_printf("%s%u", prefixes[i].prefix,
-                                   has_slot ? memory->info.address.dimm.slot : device->index);
+                                   has_slot ? memory->info.address.dimm.slot : nth);
     }
     return g_strdup_printf("memory%u", device->index);
 }

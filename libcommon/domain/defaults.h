@@ -28,6 +28,4 @@ gboolean vb_domain_fill_os(const VbDomainFill *fill, GError **error);
 void vb_domain_fill_resctrl(VbDomainDef *def);
 void vb_domain_fill_cpu(const VbDomainFill *fill);
 
-/* disk names: "sdb" -> 1, "vdaa" -> 26; -1 when it is no such name */
-int vb_domain_disk_name_to_index(const char *name);
 VbDomainController *vb_domain_add_controller(VbDomainDef *def, int type, guint index);

@@ -245,3 +245,5 @@ extern const VbXmlType vb_domain_disk_type, vb_domain_disk_source_type;
 /* file path, device node or directory of @source; NULL for network and empty drives */
 const char *vb_domain_source_path(const VbDomainDiskSource *source);
 gboolean vb_domain_source_is_empty(const VbDomainDiskSource *source);
+/* disk names: "sdb" -> 1, "vdaa" -> 26; -1 when it is no such name */
+int vb_domain_disk_name_to_index(const char *name);

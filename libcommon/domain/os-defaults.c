@@ -256,11 +256,8 @@ vb_domain_fill_cpu(const VbDomainFill *fill)
             cpu->match = VB_DOMAIN_CPU_MATCH_EXACT;
         vb_domain_fill_string(&cpu->fallback, "allow");
     }
-    if (cpu->mode == VB_DOMAIN_CPU_MODE_HOST_PASSTHROUGH ||
-        cpu->mode == VB_DOMAIN_CPU_MODE_MAXIMUM) {
-        if (!cpu->migratable)
-            cpu->migratable = VB_TRISTATE_YES;
-    }
+    if (cpu->mode == VB_DOMAIN_CPU_MODE_HOST_PASSTHROUGH && !cpu->migratable)
+        cpu->migratable = VB_TRISTATE_YES;
     if (!cpu->model)
         g_clear_pointer(&cpu->fallback, g_free);
     fill_check(def, cpu);

@@ -70,8 +70,6 @@ take_audio(QemuBuild *build, const VbDomainAudio *audio, GError **error)
     if (audio->has_dsp_policy)
         vb_json_add_int(json, "dsp-policy", audio->dsp_policy);
     vb_json_add_string(json, "server", audio->server_name);
-    vb_json_add_string(json, "sdl-driver",
-                       audio->type == VB_DOMAIN_AUDIO_SDL ? audio->driver : NULL);
     vb_json_add_string(json, "path", audio->path);
     add_direction(json, "in", audio->input);
     add_direction(json, "out", audio->output);

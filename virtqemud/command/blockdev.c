@@ -89,116 +89,29 @@ add_cache(VbJsonWriter *json, int cache)
     vb_json_end(json);
 }
 
+/* what a node of local storage may know besides: how the host reads it, what the guest takes it for */
 static void
-add_inet_server(VbJsonWriter *json, const VbDomainStorageHost *host, const char *type)
+add_local_options(VbJsonWriter *json, const VbDomainDiskSource *source, const QemuImage *image)
 {
-    vb_json_begin_object(json, "server");
-    vb_json_add_string(json, "type", type);
-    vb_json_add_string(json, "host", host->name);
-    vb_json_add_string(json, "port", host->port ? host->port : "10809");
-    vb_json_end(json);
-}
-
-static gboolean
-add_nbd(VbJsonWriter *json, const VbDomainDiskSource *source, GError **error)
-{
-    const VbDomainStorageHost *host =
-        VB_DOMAIN_COUNT(source->hosts) == 1 ? source->hosts->pdata[0] : NULL;
-
-    if (!host)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "protocol 'nbd' accepts only one host");
-    if (source->tls == VB_TRISTATE_YES)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "TLS transport for NBD is not supported");
-    vb_json_add_string(json, "driver", "nbd");
-    if (host->socket) {
-        vb_json_begin_object(json, "server");
-        vb_json_add_string(json, "type", "unix");
-        vb_json_add_string(json, "path", host->socket);
-        vb_json_end(json);
-    } else {
-        add_inet_server(json, host, "inet");
+    if (source->type == VB_DOMAIN_STORAGE_DIR) {
+        vb_json_add_bool(json, "floppy",
+                         image->disk && image->disk->device == VB_DOMAIN_DISK_DEVICE_FLOPPY);
+        vb_json_add_bool(json, "rw", FALSE);
     }
-    vb_json_add_string(json, "export", source->name);
-    return TRUE;
+    if (image->disk &&
+        (source->type == VB_DOMAIN_STORAGE_FILE || source->type == VB_DOMAIN_STORAGE_BLOCK))
+        vb_json_add_string(json, "aio", aio_word(image->disk->io));
 }
 
+/* a drive of the host, given to the guest as one */
 static gboolean
-add_url(VbJsonWriter *json, const VbDomainDiskSource *source, GError **error)
+is_host_cdrom(const VbDomainDiskSource *source, const QemuImage *image)
 {
-    static const char *const ports[] = {
-        [VB_DOMAIN_NET_PROTOCOL_HTTP] = "80", [VB_DOMAIN_NET_PROTOCOL_HTTPS] = "443",
-        [VB_DOMAIN_NET_PROTOCOL_FTP] = "21",  [VB_DOMAIN_NET_PROTOCOL_FTPS] = "990",
-        [VB_DOMAIN_NET_PROTOCOL_TFTP] = "69",
-    };
-    const VbDomainStorageHost *host =
-        VB_DOMAIN_COUNT(source->hosts) == 1 ? source->hosts->pdata[0] : NULL;
-    const char *scheme = vb_enum_to_nick(&vb_domain_net_protocol_enum, source->protocol);
-    g_autofree char *url = NULL;
-
-    if (!host || !host->name)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "protocol '%s' accepts only one host", scheme);
-    url = g_strdup_printf("%s://%s:%s/%s%s%s", scheme, host->name,
-                          host->port ? host->port : ports[source->protocol],
-                          source->name ? source->name : "", source->query ? "?" : "",
-                          source->query ? source->query : "");
-    vb_json_add_string(json, "driver", scheme);
-    vb_json_add_string(json, "url", url);
-    qemu_build_add_tristate(json, "sslverify", source->ssl_verify);
-    if (source->readahead)
-        vb_json_add_uint(json, "readahead", source->readahead);
-    if (source->timeout_s)
-        vb_json_add_uint(json, "timeout", source->timeout_s);
-    return TRUE;
-}
-
-static gboolean
-add_network(VbJsonWriter *json, const VbDomainDiskSource *source, GError **error)
-{
-    if (source->protocol == VB_DOMAIN_NET_PROTOCOL_NBD)
-        return add_nbd(json, source, error);
-    if (source->protocol >= VB_DOMAIN_NET_PROTOCOL_HTTP &&
-        source->protocol <= VB_DOMAIN_NET_PROTOCOL_TFTP)
-        return add_url(json, source, error);
-    return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                        "disks with protocol '%s' are not supported",
-                        vb_enum_to_nick(&vb_domain_net_protocol_enum, source->protocol));
-}
-
-static gboolean
-add_local(VbJsonWriter *json, const VbDomainDiskSource *source, const QemuImage *image)
-{
-    const char *aio = image->disk ? aio_word(image->disk->io) : NULL;
-    gboolean is_block = source->type == VB_DOMAIN_STORAGE_BLOCK;
-    gboolean is_host_cdrom =
-        is_block && image->disk && image->disk->device == VB_DOMAIN_DISK_DEVICE_CDROM &&
-        (g_str_has_prefix(source->dev, "/dev/cdrom") || g_str_has_prefix(source->dev, "/dev/sr")) &&
-        g_file_test(source->dev, G_FILE_TEST_EXISTS);
-
-    vb_json_add_string(json, "driver",
-                       is_host_cdrom ? "host_cdrom"
-                       : is_block    ? "host_device"
-                                     : "file");
-    vb_json_add_string(json, "filename", vb_domain_source_path(source));
-    vb_json_add_string(json, "aio", aio);
-    return TRUE;
-}
-
-/* Secrets need the emulator's master key: refused instead of left out. */
-static gboolean
-check_secrets(const VbDomainDiskSource *source, GError **error)
-{
-    if (source->encryption)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "encrypted disks are not supported");
-    if (source->auth_username)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "disks with authentication are not supported");
-    if (VB_DOMAIN_COUNT(source->cookies) > 0)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "disks with HTTP cookies are not supported");
-    return TRUE;
+    return source->type == VB_DOMAIN_STORAGE_BLOCK && source->dev && image->disk &&
+           image->disk->device == VB_DOMAIN_DISK_DEVICE_CDROM &&
+           (g_str_has_prefix(source->dev, "/dev/cdrom") ||
+            g_str_has_prefix(source->dev, "/dev/sr")) &&
+           g_file_test(source->dev, G_FILE_TEST_EXISTS);
 }
 
 static gboolean
@@ -208,25 +121,39 @@ take_storage(QemuBuild *build, const VbDomainDiskSource *source, const QemuImage
     g_autoptr(VbJsonWriter) json = vb_json_writer_new();
     g_autofree char *name = g_strdup_printf("%s-storage", image->node);
 
-    if (!check_secrets(source, error))
-        return FALSE;
     vb_json_begin_object(json, NULL);
-    if (source->type == VB_DOMAIN_STORAGE_NETWORK) {
-        if (!add_network(json, source, error))
-            return FALSE;
-    } else if (source->type == VB_DOMAIN_STORAGE_FILE || source->type == VB_DOMAIN_STORAGE_BLOCK) {
-        add_local(json, source, image);
-    } else {
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "disks of type '%s' are not supported",
-                            vb_enum_to_nick(&vb_domain_storage_type_enum, source->type));
+    if (is_host_cdrom(source, image)) {
+        vb_json_add_string(json, "driver", "host_cdrom");
+        vb_json_add_string(json, "filename", source->dev);
+    } else if (!qemu_build_add_protocol(build, json, source, name, error)) {
+        return FALSE;
     }
+    add_local_options(json, source, image);
     vb_json_add_string(json, "node-name", name);
     add_cache(json, image->cache);
     vb_json_add_bool(json, "auto-read-only", TRUE);
     vb_json_add_string(json, "discard", "unmap");
     qemu_build_take_json(build, "-blockdev", g_steal_pointer(&json));
     return TRUE;
+}
+
+/* a part of the storage, below a format that knows nothing of parts */
+static void
+take_slice(QemuBuild *build, const VbDomainDiskSource *source, const QemuImage *image,
+           const char *file)
+{
+    g_autofree char *name = g_strdup_printf("%s-slice-sto", image->node);
+    VbJsonWriter *json = vb_json_writer_new();
+
+    vb_json_begin_object(json, NULL);
+    vb_json_add_string(json, "driver", "raw");
+    vb_json_add_string(json, "node-name", name);
+    vb_json_add_uint(json, "offset", source->slice_offset);
+    vb_json_add_uint(json, "size", source->slice_size);
+    vb_json_add_bool(json, "auto-read-only", TRUE);
+    vb_json_add_string(json, "discard", "unmap");
+    vb_json_add_string(json, "file", file);
+    qemu_build_take_json(build, "-blockdev", json);
 }
 
 /* ---- format node ---- */
@@ -238,7 +165,7 @@ static const char *const format_drivers[VB_DOMAIN_FORMAT_LAST] = {
     [VB_DOMAIN_FORMAT_VPC] = "vpc",         [VB_DOMAIN_FORMAT_VDI] = "vdi",
     [VB_DOMAIN_FORMAT_PLOOP] = "parallels", [VB_DOMAIN_FORMAT_QCOW] = "qcow",
     [VB_DOMAIN_FORMAT_QCOW2] = "qcow2",     [VB_DOMAIN_FORMAT_QED] = "qed",
-    [VB_DOMAIN_FORMAT_VMDK] = "vmdk",
+    [VB_DOMAIN_FORMAT_VMDK] = "vmdk",       [VB_DOMAIN_FORMAT_FAT] = "raw",
 };
 
 static const gboolean has_backing[VB_DOMAIN_FORMAT_LAST] = {
@@ -267,18 +194,87 @@ add_guest_options(VbJsonWriter *json, const VbDomainDisk *disk)
                            : detect[disk->detect_zeroes]);
 }
 
+/* QEMU decrypts, unless the storage itself does */
+static const VbDomainEncryption *
+format_encryption(const VbDomainDiskSource *source)
+{
+    const VbDomainEncryption *encryption = source->encryption;
+
+    return encryption && g_strcmp0(encryption->engine, "librbd") != 0 ? encryption : NULL;
+}
+
+static gboolean
+take_encryption_secret(QemuBuild *build, const VbDomainEncryption *encryption, const char *id,
+                       GError **error)
+{
+    const VbDomainEncryptionSecret *given =
+        VB_DOMAIN_COUNT(encryption->secrets) > 0 ? encryption->secrets->pdata[0] : NULL;
+    QemuSecret secret = {.id = id};
+
+    if (g_strcmp0(encryption->format, "luks") != 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "old qcow/qcow2 encryption is not supported");
+    secret.uuid = given ? given->uuid : NULL;
+    secret.usage = given ? given->usage : NULL;
+    return qemu_build_take_secret(build, &secret, error);
+}
+
+static void
+add_encryption(VbJsonWriter *json, int format, const char *secret)
+{
+    if (format != VB_DOMAIN_FORMAT_QCOW2) { /* the whole image is one LUKS container */
+        vb_json_add_string(json, "key-secret", secret);
+        return;
+    }
+    vb_json_begin_object(json, "encrypt");
+    vb_json_add_string(json, "format", "luks");
+    vb_json_add_string(json, "key-secret", secret);
+    vb_json_end(json);
+}
+
+static void
+add_format(VbJsonWriter *json, const VbDomainDiskSource *source, const QemuImage *image)
+{
+    guint64 cache_size = image->metadata_cache_size;
+
+    if (source->has_slice && image->format != VB_DOMAIN_FORMAT_QCOW2) {
+        vb_json_add_uint(json, "offset", source->slice_offset);
+        vb_json_add_uint(json, "size", source->slice_size);
+    }
+    if (cache_size && image->format == VB_DOMAIN_FORMAT_QCOW2)
+        vb_json_add_uint(json, "cache-size", cache_size);
+}
+
+static void
+add_layers(VbJsonWriter *json, const QemuImage *image, const char *file)
+{
+    vb_json_add_string(json, "file", file);
+    if (has_backing[image->format] && image->backing && *image->backing)
+        vb_json_add_string(json, "backing", image->backing);
+    else if (has_backing[image->format] && image->backing)
+        vb_json_add_raw(json, "backing", "null");
+}
+
 static gboolean
 take_format(QemuBuild *build, const VbDomainDiskSource *source, const QemuImage *image,
             GError **error)
 {
+    const VbDomainEncryption *encryption = format_encryption(source);
     const char *driver = format_drivers[image->format];
     g_autofree char *name = g_strdup_printf("%s-format", image->node);
-    g_autofree char *file = g_strdup_printf("%s-storage", image->node);
+    g_autofree char *secret = g_strdup_printf("%s-encryption-secret0", name);
+    gboolean is_sliced = source->has_slice && image->format == VB_DOMAIN_FORMAT_QCOW2;
+    g_autofree char *file = g_strdup_printf(is_sliced ? "%s-slice-sto" : "%s-storage", image->node);
+    g_autofree char *storage = g_strdup_printf("%s-storage", image->node);
     VbJsonWriter *json;
 
     if (!driver)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "unsupported disk driver type '%s'",
                             vb_enum_to_nick(&vb_domain_image_format_enum, image->format));
+    if (encryption && !take_encryption_secret(build, encryption, secret, error))
+        return FALSE;
+    if (is_sliced)
+        take_slice(build, source, image, storage);
     json = vb_json_writer_new();
     vb_json_begin_object(json, NULL);
     vb_json_add_string(json, "node-name", name);
@@ -287,18 +283,13 @@ take_format(QemuBuild *build, const VbDomainDiskSource *source, const QemuImage 
         add_guest_options(json, image->disk);
         add_cache(json, image->cache);
     }
+    if (encryption && image->format != VB_DOMAIN_FORMAT_QCOW2)
+        driver = "luks";
     vb_json_add_string(json, "driver", driver);
-    if (source->has_slice) {
-        vb_json_add_uint(json, "offset", source->slice_offset);
-        vb_json_add_uint(json, "size", source->slice_size);
-    }
-    if (image->disk && image->disk->metadata_cache_size && image->format == VB_DOMAIN_FORMAT_QCOW2)
-        vb_json_add_uint(json, "cache-size", image->disk->metadata_cache_size);
-    vb_json_add_string(json, "file", file);
-    if (has_backing[image->format] && image->backing && *image->backing)
-        vb_json_add_string(json, "backing", image->backing);
-    else if (has_backing[image->format] && image->backing)
-        vb_json_add_raw(json, "backing", "null");
+    add_format(json, source, image);
+    if (encryption)
+        add_encryption(json, image->format, secret);
+    add_layers(json, image, file);
     qemu_build_take_json(build, "-blockdev", json);
     return TRUE;
 }

@@ -13,6 +13,7 @@ typedef struct {
     const QemuMachine *machine;
     GPtrArray *argv;
     GHashTable *boot_index; /* VbDomainDeviceInfo * -> guint */
+    gboolean has_pr_helper; /* the helper for persistent reservations is on the line */
 } QemuBuild;
 
 /* options */
@@ -95,8 +96,37 @@ gboolean qemu_build_memballoon(QemuBuild *build, GError **error);
 gboolean qemu_build_rngs(QemuBuild *build, GError **error);
 gboolean qemu_build_panics(QemuBuild *build, GError **error);
 gboolean qemu_build_vsock(QemuBuild *build, GError **error);
+gboolean qemu_build_hostdevs(QemuBuild *build, GError **error);
+gboolean qemu_build_smartcards(QemuBuild *build, GError **error);
+gboolean qemu_build_tpms(QemuBuild *build, GError **error);
+gboolean qemu_build_shmems(QemuBuild *build, GError **error);
 gboolean qemu_build_refused(QemuBuild *build, GError **error); /* what this build cannot make */
 void qemu_build_graphics_none(QemuBuild *build);
+
+gboolean qemu_build_memory_devices(QemuBuild *build, GError **error);
+gboolean qemu_build_has_nvdimm(const VbDomainDef *def);
+gboolean qemu_build_has_hmat(const VbDomainDef *def);
+
+/* a piece of the guest's memory */
+typedef struct {
+    const char *id;   /* "pc.ram", "ram-node0", "memdimm0" */
+    const char *name; /* of its file; NULL: @id */
+    guint64 size_kib;
+    const char *access; /* "shared", "private", NULL: the guest's */
+    VbTristate discard; /* ABSENT: the guest's */
+    int cell;           /* of the guest, -1: of none */
+    gboolean is_main;   /* the machine's one block */
+    const char *path;   /* a file that the user named */
+    const char *nodes;  /* of the host; NULL: as the guest's tuning says */
+    guint64 page_kib;   /* 0: as the guest's backing says */
+    guint64 align_kib;
+    gboolean is_pmem;
+    gboolean is_sparse;      /* grows as the guest takes it: nothing is reserved */
+    gboolean is_unallocated; /* not even when memory is to be allocated at once */
+} QemuMemoryBlock;
+void qemu_build_take_memory(QemuBuild *build, const QemuMemoryBlock *block);
+gboolean qemu_build_is_plain_memory(QemuBuild *build, const QemuMemoryBlock *block);
+guint64 qemu_build_align_mib(guint64 kib);
 
 /* the host's side of a character device: the value of -chardev (transfer full), NULL with @error */
 typedef struct {
@@ -114,8 +144,15 @@ typedef struct {
     int format;       /* VbDomainImageFormat; NONE: raw */
     gboolean is_readonly;
     const char *backing; /* format node of the backing image; NULL: QEMU's own; "": ends here */
-    const VbDomainDisk *disk; /* cache, discard, ...; NULL for firmware */
-    int cache;                /* VbDomainDiskCache in effect */
+    const VbDomainDisk *disk;    /* cache, discard, ...; NULL for firmware */
+    int cache;                   /* VbDomainDiskCache in effect */
+    guint64 metadata_cache_size; /* bytes; 0: QEMU's own */
 } QemuImage;
 gboolean qemu_build_image(QemuBuild *build, const VbDomainDiskSource *source,
                           const QemuImage *image, GError **error);
+/* driver and location of @source as members of an open -blockdev; objects that it needs are on the line before it */
+gboolean qemu_build_add_protocol(QemuBuild *build, VbJsonWriter *json,
+                                 const VbDomainDiskSource *source, const char *node,
+                                 GError **error);
+gboolean qemu_build_take_secret(QemuBuild *build, const QemuSecret *secret, GError **error);
+char *qemu_build_take_tls(QemuBuild *build, const char *owner, gboolean is_server);

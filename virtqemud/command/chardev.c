@@ -114,15 +114,17 @@ static gboolean
 write_tcp(QemuBuild *build, GString *text, const VbDomainChrSource *source,
           const QemuChardevInfo *info, GError **error)
 {
+    g_autofree char *tls = NULL;
+
     if (source->tls == VB_TRISTATE_YES)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "TLS for character devices is not supported");
+        tls = qemu_build_take_tls(build, info->id, g_strcmp0(source->mode, "bind") == 0);
     begin(text, "socket", info);
     qemu_build_append(text, "host", source->host);
     qemu_build_append(text, "port", source->service);
     if (g_strcmp0(source->protocol, "telnet") == 0)
         g_string_append(text, ",telnet=on");
     append_socket_mode(text, source);
+    qemu_build_append(text, "tls-creds", tls);
     return TRUE;
 }
 
@@ -171,6 +173,15 @@ write_vdagent(QemuBuild *build, GString *text, const VbDomainChrSource *source,
     return TRUE;
 }
 
+static gboolean
+write_dbus(QemuBuild *build, GString *text, const VbDomainChrSource *source,
+           const QemuChardevInfo *info, GError **error)
+{
+    begin(text, "dbus", info);
+    qemu_build_append(text, "name", source->channel);
+    return TRUE;
+}
+
 static const ChardevWriter chardev_writers[VB_DOMAIN_CHR_LAST] = {
     [VB_DOMAIN_CHR_NONE] = write_pty,
     [VB_DOMAIN_CHR_NULL] = write_null,
@@ -186,6 +197,7 @@ static const ChardevWriter chardev_writers[VB_DOMAIN_CHR_LAST] = {
     [VB_DOMAIN_CHR_SPICEVMC] = write_spicevmc,
     [VB_DOMAIN_CHR_SPICEPORT] = write_spiceport,
     [VB_DOMAIN_CHR_QEMU_VDAGENT] = write_vdagent,
+    [VB_DOMAIN_CHR_DBUS] = write_dbus,
 };
 
 /* The value of -chardev (transfer full). */

@@ -156,14 +156,17 @@ static gboolean (*const parts[])(QemuBuild *build, GError **error) = {
     qemu_build_boot,
     qemu_build_iommu,
     qemu_build_controllers,
+    qemu_build_memory_devices,
     qemu_build_hubs,
     qemu_build_disks,
     qemu_build_filesystems,
     qemu_build_nets,
+    qemu_build_smartcards,
     qemu_build_serials,
     qemu_build_parallels,
     qemu_build_channels,
     qemu_build_consoles,
+    qemu_build_tpms,
     qemu_build_inputs,
     qemu_build_audios,
     qemu_build_graphics,
@@ -171,6 +174,7 @@ static gboolean (*const parts[])(QemuBuild *build, GError **error) = {
     qemu_build_sounds,
     qemu_build_watchdogs,
     qemu_build_redirdevs,
+    qemu_build_hostdevs,
     build_incoming,
     qemu_build_memballoon,
     qemu_build_rngs,
@@ -178,6 +182,7 @@ static gboolean (*const parts[])(QemuBuild *build, GError **error) = {
     build_passthrough,
     build_sandbox,
     qemu_build_panics,
+    qemu_build_shmems,
     qemu_build_vsock,
     build_tail,
 };
@@ -230,6 +235,10 @@ collect_boot_indices(QemuBuild *build)
     add_boot_index(build, &disk->info, disk->info.boot_order);
     VB_DOMAIN_EACH(VbDomainNet, net, def->nets)
     add_boot_index(build, &net->info, net->info.boot_order);
+    VB_DOMAIN_EACH(VbDomainHostdev, hostdev, def->hostdevs)
+    add_boot_index(build, &hostdev->info, hostdev->info.boot_order);
+    VB_DOMAIN_EACH(VbDomainFilesystem, fs, def->filesystems)
+    add_boot_index(build, &fs->info, fs->info.boot_order);
     VB_DOMAIN_EACH(VbDomainRedirdev, redirdev, def->redirdevs)
     add_boot_index(build, &redirdev->info, redirdev->info.boot_order);
 }
@@ -246,6 +255,9 @@ make_environment(const VbDomainDef *def, const QemuCommandOptions *options)
     g_ptr_array_add(env, g_strdup_printf("XDG_DATA_HOME=%s/.local/share", options->domain_dir));
     g_ptr_array_add(env, g_strdup_printf("XDG_CACHE_HOME=%s/.cache", options->domain_dir));
     g_ptr_array_add(env, g_strdup_printf("XDG_CONFIG_HOME=%s/.config", options->domain_dir));
+    VB_DOMAIN_EACH(VbDomainAudio, audio, def->audios)
+    if (audio->type == VB_DOMAIN_AUDIO_SDL && audio->driver) /* SDL asks for it there alone */
+        g_ptr_array_add(env, g_strdup_printf("SDL_AUDIODRIVER=%s", audio->driver));
     VB_DOMAIN_EACH(VbDomainCommandEnv, variable, def->qemu_env)
     g_ptr_array_add(env, g_strdup_printf("%s=%s", variable->name,
                                          variable->value ? variable->value : ""));

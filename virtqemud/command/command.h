@@ -19,6 +19,14 @@ typedef struct {
     const char *name; /* of a descriptor that the monitor was handed (getfd); NULL: it is @fd */
 } QemuCommandFd;
 
+/* A secret that the emulator needs: one that the host keeps (@uuid or @usage), or cookies of the definition. */
+typedef struct {
+    const char *id; /* of the object: "libvirt-1-storage-auth-secret0" */
+    const char *uuid, *usage;
+    const GPtrArray *cookies; /* VbDomainStorageCookie; NULL: none */
+    gboolean is_base64;       /* what the file is to hold */
+} QemuSecret;
+
 typedef struct {
     const char *
         domain_dir; /* per-guest folder, e.g. ROOT/var/lib/libvirt/qemu/domain-1-NAME: sockets, master key */
@@ -30,6 +38,11 @@ typedef struct {
     const char *incoming; /* -incoming URI, or NULL */
     gboolean
         has_master_key; /* DOMAIN_DIR/master-key.aes: what secrets on the monitor are encrypted with */
+    /* Returns (transfer full): a file that holds the secret, for the emulator alone; NULL: there is no such secret */
+    char *(*find_secret)(const QemuSecret *secret, gpointer data);
+    gpointer secret_data;
+    /* Returns (transfer full): the node of a SCSI unit of the host, "/dev/sg2"; NULL: there is none */
+    char *(*find_scsi)(const VbDomainHostdev *hostdev);
     gboolean has_sandbox; /* -sandbox on,...: qemu.conf's seccomp_sandbox */
 } QemuCommandOptions;
 
@@ -44,6 +57,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuCommand, qemu_command_free)
 /* @def: with defaults, aliases, addresses and, for graphics, ports */
 QemuCommand *qemu_command_build(const VbDomainDef *def, const QemuCaps *caps,
                                 const QemuCommandOptions *options, GError **error);
+/* folder for the files that back a guest's memory (transfer full) */
+char *qemu_command_memory_dir(const char *domain_dir);
+gboolean qemu_command_needs_memory_dir(const VbDomainDef *def); /* may a file be made there? */
 /* environment and arguments, quoted for a shell: in one line as domxml-to-native prints it ... */
 char *qemu_command_to_shell(const QemuCommand *command);
 /* ... and with an option per line, as the guest's log file has it */

@@ -337,6 +337,23 @@ qemu_build_hubs(QemuBuild *build, GError **error)
     return TRUE;
 }
 
+static gboolean
+take_virtio_iommu(QemuBuild *build, const VbDomainIommu *iommu, GError **error)
+{
+    VbJsonWriter *json;
+
+    if (!qemu_build_need_device(build, "virtio-iommu-pci", error))
+        return FALSE;
+    json = qemu_build_device_new("virtio-iommu");
+    vb_json_add_string(json, "id", iommu->info.alias);
+    if (!qemu_build_add_address(build, json, &iommu->info, error)) {
+        vb_json_writer_free(json);
+        return FALSE;
+    }
+    qemu_build_take_json(build, "-device", json);
+    return TRUE;
+}
+
 gboolean
 qemu_build_iommu(QemuBuild *build, GError **error)
 {
@@ -345,6 +362,8 @@ qemu_build_iommu(QemuBuild *build, GError **error)
 
     if (!iommu)
         return TRUE;
+    if (g_strcmp0(iommu->model, "virtio") == 0)
+        return take_virtio_iommu(build, iommu, error);
     if (g_strcmp0(iommu->model, "intel") != 0)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "IOMMU device: '%s' is not supported with this machine "

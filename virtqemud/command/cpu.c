@@ -82,8 +82,7 @@ append_model(QemuBuild *build, GString *text, GError **error)
     }
     if (cpu->mode == VB_DOMAIN_CPU_MODE_HOST_MODEL)
         return TRUE;
-    if (accel == QEMU_ACCEL_KVM) /* TCG has no such property */
-        qemu_build_append(text, "migratable", qemu_build_on_off(cpu->migratable));
+    qemu_build_append(text, "migratable", qemu_build_on_off(cpu->migratable));
     return TRUE;
 }
 
@@ -194,14 +193,33 @@ append_panic(GString *text, const VbDomainDef *def)
 static void
 append_cache(GString *text, const VbDomainCpu *cpu)
 {
+    gboolean is_host;
+
     if (!cpu || !cpu->cache_mode)
         return;
-    if (g_str_equal(cpu->cache_mode, "emulate"))
-        g_string_append(text, ",l3-cache=on");
-    else if (g_str_equal(cpu->cache_mode, "passthrough"))
+    is_host =
+        cpu->mode == VB_DOMAIN_CPU_MODE_HOST_PASSTHROUGH || cpu->mode == VB_DOMAIN_CPU_MODE_MAXIMUM;
+    if (g_str_equal(cpu->cache_mode, "passthrough")) {
         g_string_append(text, ",host-cache-info=on,l3-cache=off");
-    else
-        g_string_append(text, ",host-cache-info=off,l3-cache=off");
+        return;
+    }
+    if (is_host) /* these have it on unless they are told */
+        g_string_append(text, ",host-cache-info=off");
+    g_string_append(text,
+                    g_str_equal(cpu->cache_mode, "emulate") ? ",l3-cache=on" : ",l3-cache=off");
+}
+
+static void
+append_physical_bits(GString *text, const VbDomainCpu *cpu)
+{
+    if (!cpu || !cpu->maxphysaddr_mode)
+        return;
+    if (g_str_equal(cpu->maxphysaddr_mode, "passthrough"))
+        g_string_append(text, ",host-phys-bits=on");
+    else if (cpu->maxphysaddr_bits)
+        g_string_append_printf(text, ",phys-bits=%u", cpu->maxphysaddr_bits);
+    if (cpu->maxphysaddr_limit)
+        g_string_append_printf(text, ",host-phys-bits-limit=%u", cpu->maxphysaddr_limit);
 }
 
 gboolean
@@ -229,6 +247,7 @@ qemu_build_cpu(QemuBuild *build, GError **error)
     if (features->has_pmu || features->pmu != VB_TRISTATE_ABSENT)
         qemu_build_append(text, "pmu", features->pmu == VB_TRISTATE_NO ? "off" : "on");
     append_cache(text, def->cpu);
+    append_physical_bits(text, def->cpu);
     if (text->len > 0 && text->str[0] != ',')
         qemu_build_option(build, "-cpu", text->str);
     return TRUE;

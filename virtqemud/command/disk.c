@@ -33,6 +33,7 @@ take_backing_chain(QemuBuild *build, const VbDomainDisk *disk, const VbDomainBac
     image.node = node;
     image.format = store->format;
     image.backing = below;
+    image.metadata_cache_size = store->metadata_cache_size;
     return qemu_build_image(build, &store->source, &image, error);
 }
 
@@ -74,6 +75,7 @@ take_nodes(QemuBuild *build, const VbDomainDisk *disk, GError **error)
                     ? g_strdup("")
                     : qemu_command_image_node(&disk->backing->source);
     image.backing = below;
+    image.metadata_cache_size = disk->metadata_cache_size;
     image.is_readonly = disk->is_readonly || disk->device == VB_DOMAIN_DISK_DEVICE_CDROM;
     if (!qemu_build_image(build, &disk->source, &image, error))
         return FALSE;
@@ -295,6 +297,8 @@ take_device(QemuBuild *build, const VbDomainDisk *disk, GError **error)
     json = qemu_build_device_new(driver);
     if (!bus_writers[disk->bus](build, json, disk, error))
         return FALSE;
+    if (disk->device == VB_DOMAIN_DISK_DEVICE_LUN && disk->bus == VB_DOMAIN_DISK_BUS_VIRTIO)
+        vb_json_add_bool(json, "scsi", TRUE);
     if (disk->is_shareable && disk->bus != VB_DOMAIN_DISK_BUS_FDC)
         vb_json_add_bool(json, "share-rw", TRUE);
     if (!vb_domain_source_is_empty(&disk->source))
@@ -318,17 +322,73 @@ take_device(QemuBuild *build, const VbDomainDisk *disk, GError **error)
     return TRUE;
 }
 
+/* The card of boards that have a slot for one. */
+static void
+take_sd(QemuBuild *build, const VbDomainDisk *disk)
+{
+    GString *text = g_string_new("file=");
+
+    qemu_build_append_escaped(text, vb_domain_source_path(&disk->source));
+    qemu_build_append(text, "format",
+                      disk->format ? vb_enum_to_nick(&vb_domain_image_format_enum, disk->format)
+                                   : "raw");
+    g_string_append_printf(text, ",if=sd,index=%d", vb_domain_disk_name_to_index(disk->dst));
+    qemu_build_take_option(build, "-drive", g_string_free(text, FALSE));
+}
+
+/* Another process serves the disk: QEMU only shares the guest's memory with it. */
+static gboolean
+take_vhost_user(QemuBuild *build, const VbDomainDisk *disk, GError **error)
+{
+    g_autofree char *driver =
+        qemu_build_virtio_driver("vhost-user-blk", &disk->info, QEMU_VIRTIO_PLAIN);
+    g_autofree char *chardev = g_strdup_printf("chr-vu-%s", disk->info.alias);
+    g_autoptr(VbJsonWriter) json = NULL;
+    GString *text;
+
+    if (!qemu_build_need_device(build, driver, error))
+        return FALSE;
+    text = g_string_new("socket");
+    qemu_build_append(text, "id", chardev);
+    qemu_build_append(text, "path", disk->source.vhost_path);
+    if (disk->source.reconnect == VB_TRISTATE_YES)
+        g_string_append_printf(text, ",reconnect=%u", disk->source.reconnect_timeout_s);
+    qemu_build_take_option(build, "-chardev", g_string_free(text, FALSE));
+    json = qemu_build_device_new(driver);
+    if (!add_virtio(build, json, disk, error))
+        return FALSE;
+    vb_json_add_string(json, "chardev", chardev);
+    vb_json_add_string(json, "id", disk->info.alias);
+    qemu_build_add_boot_index(build, json, &disk->info);
+    qemu_build_take_json(build, "-device", g_steal_pointer(&json));
+    return TRUE;
+}
+
+static gboolean
+take_disk(QemuBuild *build, const VbDomainDisk *disk, GError **error)
+{
+    if (disk->source.type == VB_DOMAIN_STORAGE_VHOST_USER)
+        return take_vhost_user(build, disk, error);
+    if (disk->bus == VB_DOMAIN_DISK_BUS_SD && vb_domain_source_path(&disk->source)) {
+        take_sd(build, disk);
+        return TRUE;
+    }
+    if (disk->is_transient && build->options->monitor_fd >= 0)
+        /* without its overlay the guest would write into the image itself */
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "transient disks are not supported");
+    if (disk->is_transient && disk->transient_share == VB_TRISTATE_YES)
+        return TRUE; /* plugged once its overlay is there */
+    if (!vb_domain_source_is_empty(&disk->source) && !take_nodes(build, disk, error))
+        return FALSE;
+    return take_device(build, disk, error);
+}
+
 gboolean
 qemu_build_disks(QemuBuild *build, GError **error)
 {
     VB_DOMAIN_EACH(VbDomainDisk, disk, build->def->disks)
     {
-        if (disk->is_transient) /* without its overlay the guest would write into the image itself */
-            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                                "transient disks are not supported");
-        if (!vb_domain_source_is_empty(&disk->source) && !take_nodes(build, disk, error))
-            return FALSE;
-        if (!take_device(build, disk, error))
+        if (!take_disk(build, disk, error))
             return FALSE;
     }
     return TRUE;

@@ -64,6 +64,8 @@ take_vnc(QemuBuild *build, const VbDomainGraphics *graphics, GError **error)
     if (socket) {
         g_string_append(text, "vnc=unix:");
         qemu_build_append_escaped(text, socket);
+    } else if (first_listen(graphics) && first_listen(graphics)->type == VB_DOMAIN_LISTEN_NONE) {
+        g_string_append(text, "none");
     } else {
         g_string_append_printf(text, strchr(address, ':') ? "[%s]:%d" : "%s:%d", address,
                                MAX(graphics->port, 5900) - 5900);
@@ -143,7 +145,7 @@ take_spice(QemuBuild *build, const VbDomainGraphics *graphics, GError **error)
                             "spice graphics are not supported with this QEMU");
     text = g_string_new(NULL);
     if (socket) {
-        g_string_append(text, "unix=on,addr=");
+        g_string_append(text, "unix,addr=");
         qemu_build_append_escaped(text, socket);
         g_string_append_c(text, ',');
     } else {
@@ -175,15 +177,45 @@ take_egl(QemuBuild *build, const VbDomainGraphics *graphics, GError **error)
     return TRUE;
 }
 
+/* Peer to peer, or on a bus: the user's, or one of the guest's own. */
+static gboolean
+take_dbus(QemuBuild *build, const VbDomainGraphics *graphics, GError **error)
+{
+    guint audio = graphics->audio_id;
+    GString *text = g_string_new("dbus");
+
+    if (graphics->p2p == VB_TRISTATE_YES) {
+        g_string_append(text, ",p2p=on");
+    } else if (graphics->dbus_address) {
+        qemu_build_append(text, "addr", graphics->dbus_address);
+    } else {
+        g_autofree char *path = g_build_filename(build->options->domain_dir, "dbus.sock", NULL);
+        g_autofree char *address = g_strdup_printf("unix:path=%s", path);
+
+        if (build->options->monitor_fd >= 0) {
+            g_string_free(text, TRUE);
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "a D-Bus display needs p2p='yes' or an address");
+        }
+        qemu_build_append(text, "addr", address);
+    }
+    qemu_build_append(text, "gl", qemu_build_on_off(graphics->gl));
+    qemu_build_append(text, "rendernode",
+                      graphics->gl == VB_TRISTATE_YES ? graphics->gl_rendernode : NULL);
+    if (audio)
+        g_string_append_printf(text, ",audiodev=audio%u", audio);
+    qemu_build_take_option(build, "-display", g_string_free(text, FALSE));
+    return TRUE;
+}
+
 gboolean
 qemu_build_graphics(QemuBuild *build, GError **error)
 {
     static gboolean (*const takers[VB_DOMAIN_GRAPHICS_LAST])(QemuBuild *, const VbDomainGraphics *,
                                                              GError **) = {
-        [VB_DOMAIN_GRAPHICS_SDL] = take_sdl,
-        [VB_DOMAIN_GRAPHICS_VNC] = take_vnc,
-        [VB_DOMAIN_GRAPHICS_SPICE] = take_spice,
-        [VB_DOMAIN_GRAPHICS_EGL_HEADLESS] = take_egl,
+        [VB_DOMAIN_GRAPHICS_SDL] = take_sdl,     [VB_DOMAIN_GRAPHICS_VNC] = take_vnc,
+        [VB_DOMAIN_GRAPHICS_SPICE] = take_spice, [VB_DOMAIN_GRAPHICS_EGL_HEADLESS] = take_egl,
+        [VB_DOMAIN_GRAPHICS_DBUS] = take_dbus,
     };
 
     VB_DOMAIN_EACH(VbDomainGraphics, graphics, build->def->graphics)

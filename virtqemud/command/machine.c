@@ -61,15 +61,6 @@ has_numa(const VbDomainDef *def)
     return def->cpu && VB_DOMAIN_COUNT(def->cpu->numa) > 0;
 }
 
-static gboolean
-has_nvdimm(const VbDomainDef *def)
-{
-    VB_DOMAIN_EACH(VbDomainMemoryDevice, memory, def->memories)
-    if (g_strcmp0(memory->model, "nvdimm") == 0)
-        return TRUE;
-    return FALSE;
-}
-
 static void
 append_speaker(GString *text, const VbDomainDef *def)
 {
@@ -134,8 +125,10 @@ qemu_build_machine(QemuBuild *build, GError **error)
     if (def->memory_backing && def->memory_backing->nosharepages)
         g_string_append(text, ",mem-merge=off");
     append_speaker(text, def);
-    if (has_nvdimm(def))
+    if (qemu_build_has_nvdimm(def))
         g_string_append(text, ",nvdimm=on");
+    if (qemu_build_has_hmat(def))
+        g_string_append(text, ",hmat=on");
     if (build->machine && build->machine->default_ram_id && !has_numa(def))
         qemu_build_append(text, "memory-backend", build->machine->default_ram_id);
     if (has_pflash(def)) {
@@ -168,30 +161,13 @@ qemu_build_loader(QemuBuild *build, GError **error)
     return TRUE;
 }
 
-typedef struct {
-    const char *what;
-    gsize offset; /* of a GPtrArray * in VbDomainDef */
-} RefusedList;
-
-/* Device classes without a builder here. Left out silently, a guest would come up without its hardware. */
-static const RefusedList refused_lists[] = {
-    {"smartcard", G_STRUCT_OFFSET(VbDomainDef, smartcards)},
-    {"tpm", G_STRUCT_OFFSET(VbDomainDef, tpms)},
-    {"hostdev", G_STRUCT_OFFSET(VbDomainDef, hostdevs)},
-    {"shmem", G_STRUCT_OFFSET(VbDomainDef, shmems)},
-    {"memory", G_STRUCT_OFFSET(VbDomainDef, memories)},
-};
-
 gboolean
 qemu_build_refused(QemuBuild *build, GError **error)
 {
     const VbDomainDef *def = build->def;
 
-    for (guint i = 0; i < G_N_ELEMENTS(refused_lists); i++)
-        if (VB_DOMAIN_COUNT(G_STRUCT_MEMBER(GPtrArray *, def, refused_lists[i].offset)) > 0)
-            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "%s devices are not supported",
-                                refused_lists[i].what);
-    if (def->virt_type == VB_DOMAIN_VIRT_KVM && !qemu_caps_has_accel(build->caps, QEMU_ACCEL_KVM))
+    if (build->options->monitor_fd >= 0 && def->virt_type == VB_DOMAIN_VIRT_KVM &&
+        !qemu_caps_has_accel(build->caps, QEMU_ACCEL_KVM))
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "Emulator '%s' does not support virt type 'kvm'",
                             qemu_caps_get_path(build->caps));

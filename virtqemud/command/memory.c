@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Guest memory: -m, its backends, NUMA cells, -overcommit. */
+/* Guest memory: -m, the objects that back it, -overcommit. Cells are in numa.c, modules in memory-devices.c. */
 #include "command/build.h"
 #include <string.h>
 #include <unistd.h>
-
-typedef struct {
-    const char *id; /* "pc.ram", "ram-node0" */
-    guint64 size_kib;
-    const char *access; /* "shared", "private", NULL */
-    int cell;           /* of the guest, -1: the machine's one block */
-    gboolean is_main;
-} MemoryBlock;
 
 static void
 add_node_set(VbJsonWriter *json, const char *nodeset)
@@ -29,29 +21,49 @@ add_node_set(VbJsonWriter *json, const char *nodeset)
     vb_json_end(json);
 }
 
-static void
-add_host_nodes(const VbDomainDef *def, VbJsonWriter *json, int cell)
+/* the host's nodes for a block and how strictly; NULL: anywhere */
+static const char *
+find_host_nodes(const VbDomainDef *def, const QemuMemoryBlock *block, const char **ret_mode)
 {
     const VbDomainNumatune *tune = def->numatune;
-    const char *mode, *nodeset;
-    const char *policy;
+    const char *nodeset = block->nodes ? block->nodes : tune ? tune->nodeset : NULL;
 
-    if (!tune)
-        return;
-    mode = tune->mode;
-    nodeset = tune->nodeset;
-    VB_DOMAIN_EACH(VbDomainMemnode, memnode, tune->memnodes)
+    *ret_mode = tune ? tune->mode : NULL;
+    VB_DOMAIN_EACH(VbDomainMemnode, memnode, tune ? tune->memnodes : NULL)
     {
-        if ((int)memnode->cellid == cell) {
-            mode = memnode->mode;
-            nodeset = memnode->nodeset;
-        }
+        if ((int)memnode->cellid != block->cell)
+            continue;
+        *ret_mode = memnode->mode;
+        nodeset = block->nodes ? block->nodes : memnode->nodeset;
     }
+    return nodeset;
+}
+
+static gboolean
+has_host_nodes(const VbDomainDef *def, const QemuMemoryBlock *block)
+{
+    const char *mode;
+    gboolean has_nodes = find_host_nodes(def, block, &mode) != NULL;
+
+    /* the whole guest's nodes are bound by its cgroup: only what concerns one block needs an object */
+    if (block->nodes)
+        return TRUE;
+    VB_DOMAIN_EACH(VbDomainMemnode, memnode, def->numatune ? def->numatune->memnodes : NULL)
+    if ((int)memnode->cellid == block->cell)
+        return has_nodes;
+    return FALSE;
+}
+
+static void
+add_host_nodes(const VbDomainDef *def, VbJsonWriter *json, const QemuMemoryBlock *block)
+{
+    const char *mode;
+    const char *nodeset = find_host_nodes(def, block, &mode);
+
     if (!nodeset || g_strcmp0(mode, "restrictive") == 0)
         return;
-    policy = !mode || g_str_equal(mode, "strict") ? "bind" : mode;
     add_node_set(json, nodeset);
-    vb_json_add_string(json, "policy", policy);
+    vb_json_add_string(json, "policy", !mode || g_str_equal(mode, "strict") ? "bind" : mode);
 }
 
 static gboolean
@@ -92,54 +104,146 @@ find_hugepages(const VbDomainMemoryBacking *backing, int cell, guint64 *ret_size
 }
 
 static const char *
-block_access(const VbDomainMemoryBacking *backing, const MemoryBlock *block)
+block_access(const VbDomainMemoryBacking *backing, const QemuMemoryBlock *block)
 {
     return block->access ? block->access : backing ? backing->access_mode : NULL;
 }
 
-static void
-take_backend(QemuBuild *build, const MemoryBlock *block)
+static gboolean
+block_discards(const VbDomainMemoryBacking *backing, const QemuMemoryBlock *block)
+{
+    return block->discard == VB_TRISTATE_ABSENT ? backing && backing->discard
+                                                : block->discard == VB_TRISTATE_YES;
+}
+
+/* what a block's object is made of */
+typedef struct {
+    gboolean has_pages; /* huge ones; page_kib 0: of the default size */
+    guint64 page_kib;
+    gboolean is_file, is_memfd, does_prealloc;
+} BlockKind;
+
+static BlockKind
+block_kind(const VbDomainMemoryBacking *backing, const QemuMemoryBlock *block)
+{
+    const char *source = backing ? backing->source_type : NULL;
+    BlockKind kind = {0};
+
+    if (block->page_kib) {
+        kind.page_kib = block->page_kib;
+        kind.has_pages = block->page_kib * 1024 != (guint64)sysconf(_SC_PAGESIZE);
+    } else {
+        kind.has_pages = find_hugepages(backing, block->cell, &kind.page_kib);
+    }
+    kind.is_memfd =
+        !block->path && (g_strcmp0(source, "memfd") == 0 || (kind.has_pages && !block->is_sparse));
+    kind.is_file = !kind.is_memfd &&
+                   (block->path || block_access(backing, block) || g_strcmp0(source, "file") == 0);
+    kind.does_prealloc = !block->is_sparse && !block->is_unallocated &&
+                         ((block->path && !block->is_pmem) || kind.has_pages ||
+                          (backing && g_strcmp0(backing->allocation_mode, "immediate") == 0));
+    return kind;
+}
+
+/* Is a block made with nothing but QEMU's own way? Old machines then say -numa mem= instead. */
+gboolean
+qemu_build_is_plain_memory(QemuBuild *build, const QemuMemoryBlock *block)
 {
     const VbDomainMemoryBacking *backing = build->def->memory_backing;
-    const char *source = backing ? backing->source_type : NULL;
+    BlockKind kind = block_kind(backing, block);
+
+    return !kind.is_file && !kind.is_memfd && !has_host_nodes(build->def, block);
+}
+
+/* Where the file of a block lies that has no path of its own; libvirt's place. */
+char *
+qemu_command_memory_dir(const char *domain_dir)
+{
+    g_autofree char *parent = g_path_get_dirname(domain_dir);
+    g_autofree char *base = g_path_get_basename(domain_dir);
+
+    return g_build_filename(parent, "ram",
+                            g_str_has_prefix(base, "domain-") ? base + strlen("domain-") : base,
+                            NULL);
+}
+
+gboolean
+qemu_command_needs_memory_dir(const VbDomainDef *def)
+{
+    const VbDomainMemoryBacking *backing = def->memory_backing;
+
+    if (backing && (backing->access_mode || g_strcmp0(backing->source_type, "file") == 0))
+        return TRUE;
+    VB_DOMAIN_EACH(VbDomainNumaCell, cell, def->cpu ? def->cpu->numa : NULL)
+    if (cell->mem_access)
+        return TRUE;
+    VB_DOMAIN_EACH(VbDomainMemoryDevice, memory, def->memories)
+    if (memory->access && !memory->source_path)
+        return TRUE;
+    return FALSE;
+}
+
+static void
+add_path(QemuBuild *build, VbJsonWriter *json, const QemuMemoryBlock *block)
+{
+    g_autofree char *folder = qemu_command_memory_dir(build->options->domain_dir);
+    g_autofree char *path =
+        block->path ? g_strdup(block->path)
+                    : g_build_filename(folder, block->name ? block->name : block->id, NULL);
+
+    vb_json_add_string(json, "mem-path", path);
+}
+
+static void
+add_prealloc(QemuBuild *build, VbJsonWriter *json)
+{
+    const VbDomainMemoryBacking *backing = build->def->memory_backing;
+
+    vb_json_add_bool(json, "prealloc", TRUE);
+    if (backing && backing->allocation_threads)
+        vb_json_add_uint(json, "prealloc-threads", backing->allocation_threads);
+}
+
+void
+qemu_build_take_memory(QemuBuild *build, const QemuMemoryBlock *block)
+{
+    const VbDomainMemoryBacking *backing = build->def->memory_backing;
     const char *access = block_access(backing, block);
-    g_autofree char *path = NULL;
-    guint64 page_kib = 0;
-    gboolean has_pages = find_hugepages(backing, block->cell, &page_kib);
-    gboolean is_file = !has_pages && g_strcmp0(source, "file") == 0;
-    gboolean is_memfd = !is_file && (has_pages || g_strcmp0(source, "memfd") == 0 ||
-                                     g_strcmp0(access, "shared") == 0);
-    VbJsonWriter *json = qemu_build_object_new(is_file    ? "memory-backend-file"
-                                               : is_memfd ? "memory-backend-memfd"
-                                                          : "memory-backend-ram",
+    BlockKind kind = block_kind(backing, block);
+    VbJsonWriter *json = qemu_build_object_new(kind.is_file    ? "memory-backend-file"
+                                               : kind.is_memfd ? "memory-backend-memfd"
+                                                               : "memory-backend-ram",
                                                block->id);
 
-    if (is_file) {
-        path = g_build_filename(build->options->domain_dir, block->id, NULL);
-        vb_json_add_string(json, "mem-path", path);
-    }
-    if (has_pages) {
+    if (kind.is_file)
+        add_path(build, json, block);
+    if (kind.is_file && !block->path && block_discards(backing, block))
+        vb_json_add_bool(json, "discard-data", TRUE);
+    if (kind.has_pages && kind.is_memfd) {
         vb_json_add_bool(json, "hugetlb", TRUE);
-        if (page_kib)
-            vb_json_add_uint(json, "hugetlbsize", page_kib * 1024);
+        if (kind.page_kib)
+            vb_json_add_uint(json, "hugetlbsize", kind.page_kib * 1024);
     }
-    if (access && (is_file || is_memfd))
+    if (access && (kind.is_file || kind.is_memfd))
         vb_json_add_bool(json, "share", g_str_equal(access, "shared"));
-    if ((is_file || is_memfd) && block->is_main)
+    if ((kind.is_file || kind.is_memfd) && block->is_main)
         vb_json_add_bool(json, "x-use-canonical-path-for-ramblock-id", FALSE);
-    if (has_pages || (backing && g_strcmp0(backing->allocation_mode, "immediate") == 0)) {
-        vb_json_add_bool(json, "prealloc", TRUE);
-        if (backing->allocation_threads)
-            vb_json_add_uint(json, "prealloc-threads", backing->allocation_threads);
-    }
+    if (kind.does_prealloc)
+        add_prealloc(build, json);
+    if (block->is_sparse)
+        vb_json_add_bool(json, "reserve", FALSE);
     vb_json_add_uint(json, "size", block->size_kib * 1024);
-    add_host_nodes(build->def, json, block->cell);
+    if (block->align_kib)
+        vb_json_add_uint(json, "align", block->align_kib * 1024);
+    if (block->is_pmem)
+        vb_json_add_bool(json, "pmem", TRUE);
+    add_host_nodes(build->def, json, block);
     qemu_build_take_json(build, "-object", json);
 }
 
 /* QEMU's firmware and machines want whole MiB */
-static guint64
-align_mib(guint64 kib)
+guint64
+qemu_build_align_mib(guint64 kib)
 {
     return (kib + 1023) / 1024 * 1024;
 }
@@ -150,9 +254,9 @@ initial_memory_kib(const VbDomainDef *def)
     guint64 sum = 0;
 
     if (!def->cpu || VB_DOMAIN_COUNT(def->cpu->numa) == 0)
-        return align_mib(def->memory_kib);
+        return qemu_build_align_mib(def->memory_kib);
     VB_DOMAIN_EACH(VbDomainNumaCell, cell, def->cpu->numa)
-    sum += align_mib(cell->memory_kib);
+    sum += qemu_build_align_mib(cell->memory_kib);
     return sum;
 }
 
@@ -162,108 +266,22 @@ qemu_build_memory(QemuBuild *build, GError **error)
     const VbDomainDef *def = build->def;
     guint64 memory_kib = initial_memory_kib(def);
     g_autofree char *text = NULL;
-    MemoryBlock block = {.cell = -1, .is_main = TRUE};
+    QemuMemoryBlock block = {.cell = -1, .is_main = TRUE};
 
     if (def->max_memory_kib > 0)
         text = g_strdup_printf("size=%" G_GUINT64_FORMAT "k,slots=%u,maxmem=%" G_GUINT64_FORMAT "k",
-                               memory_kib, def->memory_slots, align_mib(def->max_memory_kib));
+                               memory_kib, def->memory_slots,
+                               qemu_build_align_mib(def->max_memory_kib));
     else
         text = g_strdup_printf("%" G_GUINT64_FORMAT, memory_kib / 1024);
     qemu_build_option(build, "-m", text);
     if (build->machine->default_ram_id && !(def->cpu && VB_DOMAIN_COUNT(def->cpu->numa) > 0)) {
         block.id = build->machine->default_ram_id;
         block.size_kib = memory_kib;
-        take_backend(build, &block);
+        qemu_build_take_memory(build, &block);
     }
     qemu_build_option(build, "-overcommit",
                       def->memory_backing && def->memory_backing->locked ? "mem-lock=on"
                                                                          : "mem-lock=off");
-    return TRUE;
-}
-
-static void
-take_cell(QemuBuild *build, const VbDomainNumaCell *cell, guint id)
-{
-    g_autofree char *ram = g_strdup_printf("ram-node%u", id);
-    g_auto(GStrv) ranges = cell->cpus ? g_strsplit(cell->cpus, ",", -1) : NULL;
-    MemoryBlock block = {.id = ram,
-                         .size_kib = align_mib(cell->memory_kib),
-                         .access = cell->mem_access,
-                         .cell = (int)id};
-    GString *text = g_string_new(NULL);
-
-    take_backend(build, &block);
-    g_string_append_printf(text, "node,nodeid=%u", id);
-    for (guint i = 0; ranges && ranges[i] && *ranges[i]; i++)
-        qemu_build_append(text, "cpus", ranges[i]);
-    qemu_build_append(text, "memdev", ram);
-    qemu_build_take_option(build, "-numa", g_string_free(text, FALSE));
-}
-
-/* the cell with number @id; cells without a number count by position */
-static const VbDomainNumaCell *
-find_cell(const VbDomainCpu *cpu, guint id)
-{
-    guint position = 0;
-
-    VB_DOMAIN_EACH(VbDomainNumaCell, cell, cpu->numa)
-    {
-        if ((cell->has_id ? cell->id : position) == id)
-            return cell;
-        position++;
-    }
-    return NULL;
-}
-
-static guint
-given_distance(const VbDomainCpu *cpu, guint from, guint to)
-{
-    const VbDomainNumaCell *cell = find_cell(cpu, from);
-
-    VB_DOMAIN_EACH(VbDomainNumaDistance, distance, cell ? cell->distances : NULL)
-    if (distance->id == to)
-        return distance->value;
-    return 0;
-}
-
-/* What is given one way holds both ways; the rest is ACPI's local 10 and remote 20. */
-static void
-take_distances(QemuBuild *build, const VbDomainCpu *cpu)
-{
-    gboolean has_any = FALSE;
-
-    VB_DOMAIN_EACH(VbDomainNumaCell, cell, cpu->numa)
-    has_any |= VB_DOMAIN_COUNT(cell->distances) > 0;
-    for (guint from = 0; has_any && from < cpu->numa->len; from++) {
-        for (guint to = 0; to < cpu->numa->len; to++) {
-            guint value = given_distance(cpu, from, to);
-            g_autofree char *text = NULL;
-
-            value = value ? value : given_distance(cpu, to, from);
-            value = value ? value : from == to ? 10 : 20;
-            text = g_strdup_printf("dist,src=%u,dst=%u,val=%u", from, to, value);
-            qemu_build_option(build, "-numa", text);
-        }
-    }
-}
-
-gboolean
-qemu_build_numa(QemuBuild *build, GError **error)
-{
-    const VbDomainCpu *cpu = build->def->cpu;
-
-    if (!cpu)
-        return TRUE;
-    if (VB_DOMAIN_COUNT(cpu->numa_latencies) > 0 || VB_DOMAIN_COUNT(cpu->numa_bandwidths) > 0)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "HMAT is not supported with this QEMU");
-    for (guint id = 0; id < VB_DOMAIN_COUNT(cpu->numa); id++) {
-        const VbDomainNumaCell *cell = find_cell(cpu, id);
-
-        if (!cell)
-            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "NUMA cell %u is missing", id);
-        take_cell(build, cell, id);
-    }
-    take_distances(build, cpu);
     return TRUE;
 }

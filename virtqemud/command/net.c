@@ -48,11 +48,6 @@ add_tap(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net, GError **e
     } else if (build->options->monitor_fd >= 0) {
         return vb_error_set(error, VIR_ERR_INTERNAL_ERROR, "no tap device for interface '%s'",
                             net->info.alias);
-    } else {
-        /* a line that is only shown: QEMU would make the device by itself */
-        vb_json_add_string(json, "ifname", net->target_dev);
-        vb_json_add_string(json, "script", net->script ? net->script : "no");
-        vb_json_add_string(json, "downscript", net->downscript ? net->downscript : "no");
     }
     if (vhosts) {
         vb_json_add_bool(json, "vhost", TRUE);

@@ -303,9 +303,11 @@ static void
 take_fsdev(QemuBuild *build, const VbDomainFilesystem *fs)
 {
     const char *mode = fs->accessmode ? fs->accessmode : "passthrough";
-    GString *text = g_string_new("local");
+    gboolean is_handle = g_strcmp0(fs->driver_type, "handle") == 0;
+    GString *text = g_string_new(is_handle ? "handle" : "local");
 
-    qemu_build_append(text, "security_model", g_str_equal(mode, "squash") ? "none" : mode);
+    if (!is_handle)
+        qemu_build_append(text, "security_model", g_str_equal(mode, "squash") ? "none" : mode);
     qemu_build_append(text, "multidevs", fs->multidevs);
     append_mode(text, "fmode", fs->fmode);
     append_mode(text, "dmode", fs->dmode);
@@ -313,7 +315,7 @@ take_fsdev(QemuBuild *build, const VbDomainFilesystem *fs)
     g_string_append_printf(text, ",id=fsdev-%s", fs->info.alias);
     qemu_build_append(text, "path", fs->source_dir);
     if (fs->is_readonly)
-        g_string_append(text, ",readonly=on");
+        g_string_append(text, ",readonly"); /* what libvirt writes, and all QEMUs take */
     qemu_build_take_option(build, "-fsdev", g_string_free(text, FALSE));
 }
 
@@ -341,15 +343,50 @@ take_9p(QemuBuild *build, const VbDomainFilesystem *fs, GError **error)
     return finish(build, json, &fs->info, error);
 }
 
+/* Another process serves the folder over a socket: the user's, or one that somebody starts before the emulator. */
+static gboolean
+take_virtiofs(QemuBuild *build, const VbDomainFilesystem *fs, GError **error)
+{
+    g_autofree char *driver =
+        qemu_build_virtio_driver("vhost-user-fs", &fs->info, QEMU_VIRTIO_PLAIN);
+    g_autofree char *chardev = g_strdup_printf("chr-vu-%s", fs->info.alias);
+    g_autofree char *name = g_strdup_printf("%s-fs.sock", fs->info.alias);
+    g_autofree char *path = g_build_filename(build->options->domain_dir, name, NULL);
+    GString *text;
+    VbJsonWriter *json;
+
+    if (!qemu_build_need_device(build, driver, error))
+        return FALSE;
+    if (build->options->monitor_fd >= 0 && !fs->source_socket)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "virtiofs needs a virtiofsd that is started by hand: "
+                            "<source socket='...'/>");
+    text = g_string_new("socket");
+    qemu_build_append(text, "id", chardev);
+    qemu_build_append(text, "path", fs->source_socket ? fs->source_socket : path);
+    qemu_build_take_option(build, "-chardev", g_string_free(text, FALSE));
+    json = qemu_build_device_new(driver);
+    qemu_build_add_virtio(json, &fs->virtio);
+    vb_json_add_string(json, "id", fs->info.alias);
+    vb_json_add_string(json, "chardev", chardev);
+    if (fs->driver_queue)
+        vb_json_add_uint(json, "queue-size", fs->driver_queue);
+    vb_json_add_string(json, "tag", fs->target_dir);
+    qemu_build_add_boot_index(build, json, &fs->info);
+    return finish(build, json, &fs->info, error);
+}
+
 gboolean
 qemu_build_filesystems(QemuBuild *build, GError **error)
 {
     VB_DOMAIN_EACH(VbDomainFilesystem, fs, build->def->filesystems)
     {
-        if (g_strcmp0(fs->driver_type, "virtiofs") == 0)
-            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                                "virtiofs is not supported with this QEMU binary");
-        if (g_strcmp0(fs->driver_type, "handle") == 0)
+        if (g_strcmp0(fs->driver_type, "virtiofs") == 0) {
+            if (!take_virtiofs(build, fs, error))
+                return FALSE;
+            continue;
+        }
+        if (build->options->monitor_fd >= 0 && g_strcmp0(fs->driver_type, "handle") == 0)
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                                 "the 'handle' driver is not supported with this "
                                 "QEMU binary");
