@@ -122,11 +122,27 @@ typedef struct {
 } VbCpuDescribedFeature;
 
 typedef struct {
+    char *name, *frequency, *scaling;
+} VbCpuCounter;
+typedef struct {
+    char *unit, *size;
+} VbCpuPages;
+
+typedef struct {
     char *arch, *mode_text, *match_text, *fallback, *model, *vendor;
-    guint sockets;       /* 0: no topology */
     GPtrArray *features; /* VbCpuDescribedFeature */
     VbCpuMode mode;
     VbCpuMatch match;
+    /* read, for the schema's sake; means nothing here */
+    char *microcode;
+    struct {
+        char *family, *model, *stepping;
+    } signature;
+    struct {
+        char *mode, *bits;
+    } maxphysaddr;
+    guint sockets, dies, clusters, cores, threads;
+    GPtrArray *counters, *pages;
 } VbCpuDescription;
 
 typedef enum {
@@ -134,6 +150,8 @@ typedef enum {
     VB_CPU_HOST
 } VbCpuKind; /* HOST: as <host> describes it: with <arch>, without mode */
 VbCpuDescription *vb_cpu_parse(const char *xml, VbCpuKind kind, GError **error);
+gboolean vb_cpu_validate(const char *xml,
+                         GError **error); /* XML_INVALID_SCHEMA: not a host's <cpu> */
 void vb_cpu_description_free(VbCpuDescription *description);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbCpuDescription, vb_cpu_description_free)
 

@@ -33,10 +33,10 @@ has_signature(const VbCpuModel *model, const VbCpuData *data)
 static guint
 distance(const VbCpuChoice *choice)
 {
-    guint n_disabled = vb_cpu_set_count(choice->disable);
+    guint n_disabled = vb_cpu_set_count(choice->disable) + vb_cpu_set_count(choice->removed);
 
     return vb_cpu_set_count(choice->require) +
-           (n_disabled < 7 ? 2 * n_disabled : 3 * n_disabled - 1);
+           (n_disabled < 7 ? 2 * n_disabled : 8 * n_disabled / 3);
 }
 
 static gboolean

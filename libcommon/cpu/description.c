@@ -11,6 +11,19 @@ static const VbXmlField feature_fields[] = {
 };
 static VB_XML_TYPE(feature_type, VbCpuDescribedFeature, "feature", feature_fields);
 
+static const VbXmlField counter_fields[] = {
+    VB_XML_STR(VbCpuCounter, name, "@name"),
+    VB_XML_STR(VbCpuCounter, frequency, "@frequency"),
+    VB_XML_STR(VbCpuCounter, scaling, "@scaling"),
+};
+static VB_XML_TYPE(counter_type, VbCpuCounter, "counter", counter_fields);
+
+static const VbXmlField pages_fields[] = {
+    VB_XML_STR(VbCpuPages, unit, "@unit"),
+    VB_XML_STR(VbCpuPages, size, "@size"),
+};
+static VB_XML_TYPE(pages_type, VbCpuPages, "pages", pages_fields);
+
 #define C VbCpuDescription
 static const VbXmlField description_fields[] = {
     VB_XML_STR(C, mode_text, "@mode"),
@@ -19,8 +32,20 @@ static const VbXmlField description_fields[] = {
     VB_XML_STR(C, model, "model"),
     VB_XML_STR(C, fallback, "model/@fallback"),
     VB_XML_STR(C, vendor, "vendor"),
+    VB_XML_STR(C, microcode, "microcode/@version"),
+    VB_XML_STR(C, signature.family, "signature/@family"),
+    VB_XML_STR(C, signature.model, "signature/@model"),
+    VB_XML_STR(C, signature.stepping, "signature/@stepping"),
+    VB_XML_LIST(C, counters, "counter", counter_type),
     VB_XML_UINT(C, sockets, "topology/@sockets"),
+    VB_XML_UINT(C, dies, "topology/@dies"),
+    VB_XML_UINT(C, clusters, "topology/@clusters"),
+    VB_XML_UINT(C, cores, "topology/@cores"),
+    VB_XML_UINT(C, threads, "topology/@threads"),
+    VB_XML_STR(C, maxphysaddr.mode, "maxphysaddr/@mode"),
+    VB_XML_STR(C, maxphysaddr.bits, "maxphysaddr/@bits"),
     VB_XML_LIST(C, features, "feature", feature_type),
+    VB_XML_LIST(C, pages, "pages", pages_type),
 };
 static VB_XML_TYPE(description_type, C, "cpu", description_fields, .document = "CPU_definition");
 #undef C
@@ -112,6 +137,13 @@ vb_cpu_parse(const char *xml, VbCpuKind kind, GError **error)
     if (!check_mode(description, kind, error) || !check_parts(description, kind, error))
         return NULL;
     return g_steal_pointer(&description);
+}
+
+/* Of the kind with <arch>; a guest's <cpu> is part of the domain model. */
+gboolean
+vb_cpu_validate(const char *xml, GError **error)
+{
+    return vb_xml_validate(&description_type, xml, -1, error);
 }
 
 void

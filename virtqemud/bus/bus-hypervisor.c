@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* org.virtbus.Hypervisor1 on the root object: guests as a whole. What the host has is in bus-node.c. */
+#include "bus/bus-cpu.h"
 #include "bus/bus-node.h"
 #include "bus/bus-private.h"
 #include "native.h"
@@ -186,6 +187,11 @@ static const VbMethod methods[] = {
     {"RestoreDomain", qemu_bus_method_restore, VB_ACTION_MANAGE},
     {"GetCapabilities", method_get_capabilities, VB_ACTION_READ},
     {"GetDomainCapabilities", method_get_domain_capabilities, VB_ACTION_MANAGE},
+    {"GetCpuModelNames", qemu_bus_cpu_get_model_names, VB_ACTION_READ},
+    {"CompareCpu", qemu_bus_cpu_compare, VB_ACTION_READ},
+    {"CompareHypervisorCpu", qemu_bus_cpu_compare_hypervisor, VB_ACTION_MANAGE},
+    {"BaselineCpu", qemu_bus_cpu_baseline, VB_ACTION_READ},
+    {"BaselineHypervisorCpu", qemu_bus_cpu_baseline_hypervisor, VB_ACTION_MANAGE},
     {"GetMaxVcpus", qemu_bus_node_get_max_vcpus, VB_ACTION_READ},
     {"DomainXmlToNative", method_xml_to_native, VB_ACTION_MANAGE},
     {"GetAllDomainStats", qemu_bus_method_get_all_stats, VB_ACTION_READ},

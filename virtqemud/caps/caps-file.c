@@ -4,7 +4,7 @@
 #include "caps/caps-private.h"
 #include <string.h>
 
-#define FILE_FORMAT 1
+#define FILE_FORMAT 2
 
 static void
 write_machines(VbJsonWriter *json, const GPtrArray *machines)
@@ -79,6 +79,10 @@ qemu_caps_to_json(const QemuCaps *caps, const char *identity)
     write_machines(json, caps->machines);
     write_models(json, "cpus-tcg", caps->cpu_models[QEMU_ACCEL_TCG]);
     write_models(json, "cpus-kvm", caps->cpu_models[QEMU_ACCEL_KVM]);
+    if (caps->cpus[QEMU_ACCEL_TCG])
+        vb_json_add_node(json, "cpu-tcg", caps->cpus[QEMU_ACCEL_TCG]);
+    if (caps->cpus[QEMU_ACCEL_KVM])
+        vb_json_add_node(json, "cpu-kvm", caps->cpus[QEMU_ACCEL_KVM]);
     write_set(json, "types", caps->types);
     write_set(json, "properties", caps->properties);
     write_set(json, "commands", caps->commands);
@@ -117,6 +121,8 @@ qemu_caps_from_json(const char *text, gsize length, const char *path, const char
         qemu_caps_take_cpu_models(caps, QEMU_ACCEL_TCG, vb_json_get(json, "cpus-tcg"));
     if (vb_json_get(json, "cpus-kvm"))
         qemu_caps_take_cpu_models(caps, QEMU_ACCEL_KVM, vb_json_get(json, "cpus-kvm"));
+    qemu_caps_take_cpu(caps, QEMU_ACCEL_TCG, vb_json_get(json, "cpu-tcg"));
+    qemu_caps_take_cpu(caps, QEMU_ACCEL_KVM, vb_json_get(json, "cpu-kvm"));
     read_set(caps->types, vb_json_get(json, "types"));
     read_set(caps->properties, vb_json_get(json, "properties"));
     read_set(caps->commands, vb_json_get(json, "commands"));

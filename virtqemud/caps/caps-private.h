@@ -16,8 +16,9 @@ struct _QemuCaps {
     gboolean is_kvm_working;              /* and a guest ran */
     GPtrArray *machines;                  /* QemuMachine; default first */
     GPtrArray *cpu_models[QEMU_N_ACCELS]; /* QemuCpuModel; NULL: not asked yet */
-    GHashTable *types;                    /* QOM types: char * set */
-    GHashTable *properties;               /* "type.property" set */
+    VbJson *cpus[QEMU_N_ACCELS]; /* the richest CPU there, as QEMU describes it; NULL: not told */
+    GHashTable *types;           /* QOM types: char * set */
+    GHashTable *properties;      /* "type.property" set */
     GHashTable *commands;
     GHashTable *options; /* "sandbox", "sandbox.spawn" */
 };
@@ -26,6 +27,7 @@ QemuCaps *qemu_caps_new(const char *path);
 void qemu_caps_take_machines(QemuCaps *caps, const VbJson *query_machines);
 void qemu_caps_take_cpu_models(QemuCaps *caps, QemuAccel accel,
                                const VbJson *query_cpu_definitions);
+void qemu_caps_take_cpu(QemuCaps *caps, QemuAccel accel, const VbJson *query_cpu_model_expansion);
 void qemu_caps_add_type(QemuCaps *caps, const char *type);
 
 /* the cache file's text */
@@ -89,3 +91,10 @@ typedef struct {
 } QemuDomainCapsInput;
 QemuHostPaths qemu_caps_cache_host_paths(QemuCapsCache *cache); /* borrowed */
 char *qemu_domain_caps_format(const QemuDomainCapsInput *input);
+/* Waits for the emulator that @query means and checks what else it says; @input is NULL on failure. Once, from the loop. */
+typedef void (*QemuCapsQueryDone)(const QemuDomainCapsInput *input, const GError *error,
+                                  gpointer data);
+void qemu_caps_cache_resolve(QemuCapsCache *cache, const QemuDomainCapsQuery *query,
+                             QemuCapsQueryDone done, gpointer data);
+/* "EPYC-v2", "max", "host" and "base" are not */
+gboolean qemu_cpu_model_is_listed(const char *name);

@@ -66,8 +66,10 @@ qemu_caps_unref(QemuCaps *caps)
     g_free(caps->arch);
     g_free(caps->package);
     g_ptr_array_unref(caps->machines);
-    for (guint i = 0; i < QEMU_N_ACCELS; i++)
+    for (guint i = 0; i < QEMU_N_ACCELS; i++) {
         g_clear_pointer(&caps->cpu_models[i], g_ptr_array_unref);
+        vb_json_free(caps->cpus[i]);
+    }
     g_hash_table_unref(caps->types);
     g_hash_table_unref(caps->properties);
     g_hash_table_unref(caps->commands);
@@ -133,6 +135,30 @@ qemu_caps_take_cpu_models(QemuCaps *caps, QemuAccel accel, const VbJson *query_c
     }
     g_clear_pointer(&caps->cpu_models[accel], g_ptr_array_unref);
     caps->cpu_models[accel] = models;
+}
+
+/* Keeps what is on, and the words; some 400 of its properties say "off". */
+void
+qemu_caps_take_cpu(QemuCaps *caps, QemuAccel accel, const VbJson *query_cpu_model_expansion)
+{
+    const VbJson *properties = vb_json_get_path(query_cpu_model_expansion, "model/props");
+    g_autoptr(VbJsonWriter) json = vb_json_writer_new();
+    g_autofree char *text = NULL;
+
+    if (!properties)
+        return;
+    vb_json_begin_object(json, NULL);
+    vb_json_begin_object(json, "model");
+    vb_json_begin_object(json, "props");
+    for (const VbJson *at = vb_json_first(properties); at; at = vb_json_next(at))
+        if (vb_json_get_kind(at) != VB_JSON_BOOL || vb_json_as_bool(at, FALSE))
+            vb_json_add_node(json, vb_json_get_key(at), at);
+    vb_json_end(json);
+    vb_json_end(json);
+    vb_json_end(json);
+    text = vb_json_writer_finish(json);
+    vb_json_free(caps->cpus[accel]);
+    caps->cpus[accel] = vb_json_parse(text, -1, NULL);
 }
 
 void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What emulators can do: probed over QMP in the background, cached on disk, never guessed. */
 #pragma once
+#include "cpu/cpu.h"
 #include <glib.h>
 
 /* ---- one emulator: reference counted; what concerns KVM may become known after the rest ---- */
@@ -100,3 +101,23 @@ typedef struct {
 } QemuDomainCapsQuery;
 void qemu_caps_cache_get_domain_capabilities(QemuCapsCache *cache, const QemuDomainCapsQuery *query,
                                              QemuCapsTextDone done, gpointer data);
+
+/* ---- CPUs (cpu-models.c) ---- */
+
+/* The richest CPU that guests of this accelerator get; FALSE: the emulator does not say, or is not x86 */
+gboolean qemu_caps_get_cpu(const QemuCaps *caps, QemuAccel accel, VbCpuData *ret_data);
+/* The same as a model with differences: what host-model stands for */
+gboolean qemu_caps_get_host_model(const QemuCaps *caps, QemuAccel accel, VbCpuChoice *ret_choice);
+
+typedef void (*QemuCpuCompareDone)(int result, const GError *error, gpointer data);
+/* @flags: VIR_CONNECT_COMPARE_CPU_*; @result: virCPUCompareResult, ERROR with @error */
+void qemu_caps_cache_compare_cpu(QemuCapsCache *cache, const QemuDomainCapsQuery *query,
+                                 const char *xml, guint flags, QemuCpuCompareDone done,
+                                 gpointer data);
+/* @flags: VIR_CONNECT_BASELINE_CPU_* */
+void qemu_caps_cache_baseline_cpu(QemuCapsCache *cache, const QemuDomainCapsQuery *query,
+                                  const char *const *xmls, guint flags, QemuCapsTextDone done,
+                                  gpointer data);
+/* the same with the host's own processor: no emulator is asked */
+int qemu_host_compare_cpu(const char *xml, guint flags, GError **error);
+char *qemu_host_baseline_cpu(const char *const *xmls, guint flags, GError **error);

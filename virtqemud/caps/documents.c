@@ -84,89 +84,87 @@ qemu_caps_cache_get_capabilities(QemuCapsCache *cache, QemuCapsTextDone done, gp
     }
 }
 
-/* ---- <domainCapabilities> ---- */
+/* ---- what a query means ---- */
 
 typedef struct {
-    QemuCapsTextDone done;
+    QemuCapsQueryDone done;
     gpointer data;
     char *arch, *machine;
     int virt_type; /* VbDomainVirtType; NONE: the best */
     GError *error;
-} DomainCapsRequest;
+} Query;
 
 static void
-request_free(DomainCapsRequest *request)
+query_finish(Query *query, const QemuDomainCapsInput *input, const GError *error)
 {
-    g_free(request->arch);
-    g_free(request->machine);
-    g_clear_error(&request->error);
-    g_free(request);
+    query->done(input, error, query->data);
+    g_free(query->arch);
+    g_free(query->machine);
+    g_clear_error(&query->error);
+    g_free(query);
 }
 
 static gboolean
-choose_accel(const DomainCapsRequest *request, const QemuCaps *caps, QemuAccel *ret_accel,
-             GError **error)
+choose_accel(const Query *query, const QemuCaps *caps, QemuAccel *ret_accel, GError **error)
 {
     gboolean has_kvm = qemu_caps_has_accel(caps, QEMU_ACCEL_KVM);
 
-    if (request->virt_type == VB_DOMAIN_VIRT_NONE) {
+    if (query->virt_type == VB_DOMAIN_VIRT_NONE) {
         *ret_accel = has_kvm ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG;
         return TRUE;
     }
-    if (request->virt_type != VB_DOMAIN_VIRT_QEMU &&
-        (request->virt_type != VB_DOMAIN_VIRT_KVM || !has_kvm))
+    if (query->virt_type != VB_DOMAIN_VIRT_QEMU &&
+        (query->virt_type != VB_DOMAIN_VIRT_KVM || !has_kvm))
         return vb_error_set(error, VIR_ERR_INVALID_ARG,
                             "Emulator '%s' does not support virt type '%s'",
                             qemu_caps_get_path(caps),
-                            vb_enum_to_nick(&vb_domain_virt_type_enum, request->virt_type));
-    *ret_accel = request->virt_type == VB_DOMAIN_VIRT_KVM ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG;
+                            vb_enum_to_nick(&vb_domain_virt_type_enum, query->virt_type));
+    *ret_accel = query->virt_type == VB_DOMAIN_VIRT_KVM ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG;
     return TRUE;
 }
 
-static char *
-format_request(const DomainCapsRequest *request, const QemuCaps *caps, GError **error)
+static gboolean
+check_emulator(const Query *query, QemuDomainCapsInput *input, GError **error)
 {
-    QemuDomainCapsInput input = {.caps = caps};
-    const char *arch = qemu_caps_get_arch(caps);
+    const char *arch = qemu_caps_get_arch(input->caps);
 
-    if (request->arch && !g_str_equal(request->arch, arch) &&
-        !(g_str_equal(request->arch, "i686") && g_str_equal(arch, "x86_64"))) {
-        vb_error_set(error, VIR_ERR_INVALID_ARG,
-                     "architecture from emulator '%s' doesn't match given architecture '%s'", arch,
-                     request->arch);
-        return NULL;
-    }
-    if (!choose_accel(request, caps, &input.accel, error))
-        return NULL;
-    input.machine = request->machine ? qemu_caps_find_machine(caps, request->machine)
-                                     : qemu_caps_get_default_machine(caps);
-    if (!input.machine) {
-        vb_error_set(error, VIR_ERR_INVALID_ARG,
-                     "the machine '%s' is not supported by emulator '%s'",
-                     request->machine ? request->machine : "", qemu_caps_get_path(caps));
-        return NULL;
-    }
-    return qemu_domain_caps_format(&input);
+    if (query->arch && !g_str_equal(query->arch, arch) &&
+        !(g_str_equal(query->arch, "i686") && g_str_equal(arch, "x86_64")))
+        return vb_error_set(error, VIR_ERR_INVALID_ARG,
+                            "architecture from emulator '%s' doesn't match given architecture '%s'",
+                            arch, query->arch);
+    if (!choose_accel(query, input->caps, &input->accel, error))
+        return FALSE;
+    input->machine = query->machine ? qemu_caps_find_machine(input->caps, query->machine)
+                                    : qemu_caps_get_default_machine(input->caps);
+    if (!input->machine)
+        return vb_error_set(error, VIR_ERR_INVALID_ARG,
+                            "the machine '%s' is not supported by emulator '%s'",
+                            query->machine ? query->machine : "", qemu_caps_get_path(input->caps));
+    return TRUE;
 }
 
 static void
-on_domain_caps(QemuCaps *caps, const GError *error, gpointer data)
+on_query_caps(QemuCaps *caps, const GError *error, gpointer data)
 {
-    DomainCapsRequest *request = data;
+    Query *query = data;
+    QemuDomainCapsInput input = {.caps = caps};
     g_autoptr(GError) local = NULL;
-    g_autofree char *text = caps ? format_request(request, caps, &local) : NULL;
 
-    request->done(text, text ? NULL : caps ? local : error, request->data);
-    request_free(request);
+    if (!caps)
+        query_finish(query, NULL, error);
+    else if (!check_emulator(query, &input, &local))
+        query_finish(query, NULL, local);
+    else
+        query_finish(query, &input, NULL);
 }
 
 static gboolean
 fail_later(gpointer data)
 {
-    DomainCapsRequest *request = data;
+    Query *query = data;
 
-    request->done(NULL, request->error, request->data);
-    request_free(request);
+    query_finish(query, NULL, query->error);
     return G_SOURCE_REMOVE;
 }
 
@@ -176,28 +174,67 @@ dup_if_given(const char *text)
     return text && *text ? g_strdup(text) : NULL;
 }
 
-/* the emulator to ask, or NULL with request->error */
+/* the emulator to ask, or NULL with query->error */
 static const char *
-check_query(QemuCapsCache *cache, const QemuDomainCapsQuery *query, DomainCapsRequest *request)
+choose_emulator(QemuCapsCache *cache, const QemuDomainCapsQuery *asked, Query *query)
 {
-    const char *emulator = query->emulator && *query->emulator ? query->emulator : NULL;
-    const char *arch = request->arch ? request->arch : qemu_caps_host_arch();
+    const char *emulator = asked->emulator && *asked->emulator ? asked->emulator : NULL;
+    const char *arch = query->arch ? query->arch : qemu_caps_host_arch();
 
-    request->virt_type = VB_DOMAIN_VIRT_NONE;
-    if (query->virttype && *query->virttype) {
-        request->virt_type = vb_enum_from_nick(&vb_domain_virt_type_enum, query->virttype);
-        if (request->virt_type < 0) {
-            vb_error_set(&request->error, VIR_ERR_INVALID_ARG, "unknown virttype: %s",
-                         query->virttype);
+    query->virt_type = VB_DOMAIN_VIRT_NONE;
+    if (asked->virttype && *asked->virttype) {
+        query->virt_type = vb_enum_from_nick(&vb_domain_virt_type_enum, asked->virttype);
+        if (query->virt_type < 0) {
+            vb_error_set(&query->error, VIR_ERR_INVALID_ARG, "unknown virttype: %s",
+                         asked->virttype);
             return NULL;
         }
     }
     if (!emulator)
         emulator = qemu_caps_cache_get_default_emulator(cache, arch);
     if (!emulator)
-        vb_error_set(&request->error, VIR_ERR_CONFIG_UNSUPPORTED,
+        vb_error_set(&query->error, VIR_ERR_CONFIG_UNSUPPORTED,
                      "unable to find any emulator to serve '%s' architecture", arch);
     return emulator;
+}
+
+/* Errors (in @done): INVALID_ARG unknown machine, type of guest or architecture of another emulator;
+ * CONFIG_UNSUPPORTED no emulator for the architecture; as qemu_caps_cache_get() */
+void
+qemu_caps_cache_resolve(QemuCapsCache *cache, const QemuDomainCapsQuery *asked,
+                        QemuCapsQueryDone done, gpointer data)
+{
+    Query *query = g_new0(Query, 1);
+    const char *emulator;
+
+    query->done = done;
+    query->data = data;
+    query->arch = dup_if_given(asked->arch);
+    query->machine = dup_if_given(asked->machine);
+    emulator = choose_emulator(cache, asked, query);
+    if (!emulator) {
+        g_idle_add(fail_later, query);
+        return;
+    }
+    qemu_caps_cache_get(cache, emulator,
+                        query->virt_type == VB_DOMAIN_VIRT_QEMU ? QEMU_ACCEL_TCG : QEMU_ACCEL_KVM,
+                        on_query_caps, query);
+}
+
+/* ---- <domainCapabilities> ---- */
+
+typedef struct {
+    QemuCapsTextDone done;
+    gpointer data;
+} DomainCapsRequest;
+
+static void
+on_resolved(const QemuDomainCapsInput *input, const GError *error, gpointer data)
+{
+    g_autofree DomainCapsRequest *request = data;
+    g_autofree char *text = input ? qemu_domain_caps_format(input) : NULL;
+
+    request->done(text, error, request->data);
 }
 
 /**
@@ -207,26 +244,15 @@ check_query(QemuCapsCache *cache, const QemuDomainCapsQuery *query, DomainCapsRe
  *
  * What a guest can have with one emulator.
  *
- * Errors (in @done): INVALID_ARG unknown machine, type of guest or architecture of another emulator;
- * CONFIG_UNSUPPORTED no emulator for the architecture; as qemu_caps_cache_get()
+ * Errors (in @done): as qemu_caps_cache_resolve()
  */
 void
 qemu_caps_cache_get_domain_capabilities(QemuCapsCache *cache, const QemuDomainCapsQuery *query,
                                         QemuCapsTextDone done, gpointer data)
 {
     DomainCapsRequest *request = g_new0(DomainCapsRequest, 1);
-    const char *emulator;
 
     request->done = done;
     request->data = data;
-    request->arch = dup_if_given(query->arch);
-    request->machine = dup_if_given(query->machine);
-    emulator = check_query(cache, query, request);
-    if (!emulator) {
-        g_idle_add(fail_later, request);
-        return;
-    }
-    qemu_caps_cache_get(cache, emulator,
-                        request->virt_type == VB_DOMAIN_VIRT_QEMU ? QEMU_ACCEL_TCG : QEMU_ACCEL_KVM,
-                        on_domain_caps, request);
+    qemu_caps_cache_resolve(cache, query, on_resolved, request);
 }

@@ -74,29 +74,9 @@ write_os(GString *text, const QemuDomainCapsInput *input)
 static const char *
 model_vendor(const char *name)
 {
-    static const struct {
-        const char *prefix, *vendor;
-    } vendors[] = {
-        {"EPYC", "AMD"},    {"Opteron", "AMD"},  {"phenom", "AMD"},
-        {"athlon", "AMD"},  {"Dhyana", "Hygon"}, {"qemu", "unknown"},
-        {"kvm", "unknown"}, {"486", "unknown"},  {"pentium", "unknown"},
-    };
+    const VbCpuModel *model = vb_cpu_model_find(name);
 
-    for (guint i = 0; i < G_N_ELEMENTS(vendors); i++)
-        if (g_str_has_prefix(name, vendors[i].prefix))
-            return vendors[i].vendor;
-    return "Intel";
-}
-
-/* "EPYC-v2" is a version of "EPYC"; "max", "host" and "base" are modes */
-static gboolean
-is_listed_model(const char *name)
-{
-    const char *dash = strrchr(name, '-');
-
-    if (g_str_equal(name, "max") || g_str_equal(name, "host") || g_str_equal(name, "base"))
-        return FALSE;
-    return !(dash && dash[1] == 'v' && g_ascii_isdigit(dash[2]));
+    return model && model->vendor ? model->vendor : "unknown";
 }
 
 static void
@@ -107,9 +87,9 @@ write_models(GString *text, const QemuDomainCapsInput *input)
     qemu_text_line(text, 2, "<mode name='custom' supported='yes'>");
     for (guint i = 0; models && i < models->len; i++) {
         const QemuCpuModel *model = models->pdata[i];
-        const char *vendor = is_x86(input) ? model_vendor(model->name) : "unknown";
+        const char *vendor = model_vendor(model->name);
 
-        if (!is_listed_model(model->name))
+        if (!qemu_cpu_model_is_listed(model->name))
             continue;
         if (model->is_deprecated)
             qemu_text_line(text, 3, "<model usable='%s' deprecated='yes' vendor='%s'>%s</model>",
@@ -118,6 +98,36 @@ write_models(GString *text, const QemuDomainCapsInput *input)
             qemu_text_line(text, 3, "<model usable='%s' vendor='%s'>%s</model>",
                            model->unavailable[0] ? "no" : "yes", vendor, model->name);
     }
+    qemu_text_line(text, 2, "</mode>");
+}
+
+static void
+write_policy(GString *text, VbCpuSet set, const char *policy)
+{
+    for (guint i = 0; i < vb_cpu_n_features(); i++)
+        if (vb_cpu_set_has(&set, (int)i))
+            qemu_text_line(text, 3, "<feature policy='%s' name='%s'/>", policy,
+                           vb_cpu_feature(i)->name);
+}
+
+static void
+write_host_model(GString *text, const QemuDomainCapsInput *input)
+{
+    VbCpuData cpu;
+    VbCpuChoice choice;
+
+    if (!qemu_caps_get_cpu(input->caps, input->accel, &cpu) ||
+        !qemu_caps_get_host_model(input->caps, input->accel, &choice)) {
+        qemu_text_line(text, 2, "<mode name='host-model' supported='no'/>");
+        return;
+    }
+    qemu_text_line(text, 2, "<mode name='host-model' supported='yes'>");
+    qemu_text_line(text, 3, "<model fallback='forbid'>%s</model>", choice.model->name);
+    if (cpu.vendor)
+        qemu_text_line(text, 3, "<vendor>%s</vendor>", cpu.vendor);
+    write_policy(text, choice.require, "require");
+    write_policy(text, choice.disable, "disable");
+    write_policy(text, choice.removed, "disable");
     qemu_text_line(text, 2, "</mode>");
 }
 
@@ -138,8 +148,7 @@ write_cpu(GString *text, const QemuDomainCapsInput *input)
     qemu_text_line(text, 2, "<mode name='maximum' supported='yes'>");
     qemu_text_enum(text, 3, "maximumMigratable", on_off);
     qemu_text_line(text, 2, "</mode>");
-    /* without a model: it is the host itself, see command/cpu.c */
-    qemu_text_line(text, 2, "<mode name='host-model' supported='%s'/>", is_kvm ? "yes" : "no");
+    write_host_model(text, input);
     write_models(text, input);
     qemu_text_line(text, 1, "</cpu>");
 }

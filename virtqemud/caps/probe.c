@@ -16,6 +16,7 @@ typedef struct {
     const char *command;
     const char *arguments;
     AnswerReader read;
+    gboolean is_optional; /* emulators of some architectures do not know it */
 } Question;
 
 struct _QemuProbe {
@@ -98,11 +99,25 @@ read_options(QemuCaps *caps, const VbJson *answer)
     }
 }
 
+static void
+read_cpu_tcg(QemuCaps *caps, const VbJson *answer)
+{
+    qemu_caps_take_cpu(caps, QEMU_ACCEL_TCG, answer);
+}
+
+static void
+read_cpu_kvm(QemuCaps *caps, const VbJson *answer)
+{
+    qemu_caps_take_cpu(caps, QEMU_ACCEL_KVM, answer);
+}
+
 static const Question tcg_questions[] = {
     {"query-target", NULL, read_target},
     {"query-kvm", NULL, read_kvm},
     {"query-machines", NULL, qemu_caps_take_machines},
     {"query-cpu-definitions", NULL, read_cpus_tcg},
+    {"query-cpu-model-expansion", "{\"type\":\"static\",\"model\":{\"name\":\"max\"}}",
+     read_cpu_tcg, .is_optional = TRUE},
     {"qom-list-types", "{\"abstract\":false}", read_types},
     {"query-commands", NULL, read_commands},
     {"query-command-line-options", NULL, read_options},
@@ -110,6 +125,8 @@ static const Question tcg_questions[] = {
 
 static const Question kvm_questions[] = {
     {"query-cpu-definitions", NULL, read_cpus_kvm},
+    {"query-cpu-model-expansion", "{\"type\":\"static\",\"model\":{\"name\":\"host\"}}",
+     read_cpu_kvm, .is_optional = TRUE},
 };
 
 /* Devices whose properties decide what a command line may say. */
@@ -148,13 +165,14 @@ on_answer(const VbJson *result, const GError *error, gpointer data)
         return;
     if (g_strcmp0(vb_error_get_reason(error), "MonitorLost") == 0)
         return; /* the process ended or will: on_child_exit() has its words */
-    if (error && asked->question) {
+    if (error && asked->question && !asked->question->is_optional) {
         finish(probe, error);
         return;
     }
-    if (asked->question) {
+    if (asked->question && !error) {
         asked->question->read(probe->caps, result);
-    } else if (!error) { /* a device that this emulator lacks has no properties */
+    } else if (!asked->question &&
+               !error) { /* a device that this emulator lacks has no properties */
         for (const VbJson *at = vb_json_first(result); at; at = vb_json_next(at))
             g_hash_table_add(probe->caps->properties,
                              g_strdup_printf("%s.%s", asked->type, vb_json_get_string(at, "name")));

@@ -47,7 +47,30 @@ append_features(GString *text, const VbDomainCpu *cpu)
     }
 }
 
-/* host-model is the named model nearest to the host in libvirt; here the host itself (KVM) or all that TCG has */
+static void
+append_set(GString *text, VbCpuSet set, const char *state)
+{
+    for (guint i = 0; i < vb_cpu_n_features(); i++)
+        if (vb_cpu_set_has(&set, (int)i))
+            qemu_build_append(text, feature_to_qemu(vb_cpu_feature(i)->name), state);
+}
+
+/* the named model nearest to what the emulator can give; FALSE: it did not say */
+static gboolean
+append_host_model(QemuBuild *build, GString *text, QemuAccel accel)
+{
+    VbCpuChoice choice;
+
+    if (!qemu_caps_get_host_model(build->caps, accel, &choice))
+        return FALSE;
+    g_string_append(text, choice.model->name);
+    append_set(text, choice.require, "on");
+    append_set(text, choice.disable, "off");
+    append_set(text, choice.removed, "off");
+    return TRUE;
+}
+
+/* where the emulator does not say what it has: the host itself (KVM) or all that TCG has */
 static const char *
 host_like_model(const VbDomainDef *def)
 {
@@ -68,6 +91,8 @@ append_model(QemuBuild *build, GString *text, GError **error)
                             def->os.arch,
                             vb_enum_to_nick(&vb_domain_virt_type_enum, def->virt_type),
                             def->os.arch);
+    if (cpu->mode == VB_DOMAIN_CPU_MODE_HOST_MODEL && append_host_model(build, text, accel))
+        return TRUE;
     if (cpu->mode == VB_DOMAIN_CPU_MODE_MAXIMUM) {
         g_string_append(text, "max");
     } else if (cpu->mode != VB_DOMAIN_CPU_MODE_CUSTOM && cpu->mode != VB_DOMAIN_CPU_MODE_DEFAULT) {
