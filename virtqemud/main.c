@@ -32,14 +32,14 @@ parse_accel(const char *word, QemuAccelChoice *ret_choice, GError **error)
 }
 
 static QemuCapsCache *
-open_caps(VbService *service, QemuAccelChoice accel)
+open_caps(VbService *service, VbHost *host, QemuAccelChoice accel)
 {
     g_autofree char *cache_dir = vb_service_path(service, "/var/cache/virtbus/capabilities");
     g_autofree char *run_dir = vb_service_path(service, "/run/virtbus");
     const QemuCapsConfig config = {
         .cache_dir = cache_dir,
         .run_dir = run_dir,
-        .sysfs = vb_service_sysfs(service),
+        .host = host,
         .procfs = vb_service_procfs(service),
         .accel = accel,
     };
@@ -63,7 +63,7 @@ start(VbService *service, gpointer data, GError **error)
     if (!parse_accel(daemon->accel, &accel, error))
         return FALSE;
     daemon->host = vb_host_new(vb_service_sysfs(service), vb_service_procfs(service));
-    daemon->caps = open_caps(service, accel);
+    daemon->caps = open_caps(service, daemon->host, accel);
     const QemuManagerConfig config = {
         .root = root,
         .procfs = vb_service_procfs(service),

@@ -65,10 +65,13 @@ char **vb_cpu_model_names(const char *arch, GError **error);
 typedef struct {
     const char *vendor; /* "Intel", "AMD", "Hygon" or NULL; static */
     guint family, model, stepping;
+    guint address_bits; /* of physical addresses; 0: unknown */
     VbCpuSet features;
 } VbCpuData;
 
 gboolean vb_cpu_read_host(VbCpuData *ret_data); /* FALSE: not x86 */
+/* The same from what "cpuid -1 -r" printed on another machine. FALSE: nothing of the kind in @text */
+gboolean vb_cpu_read_recorded(const char *text, VbCpuData *ret_data);
 const char *vb_cpu_vendor_name(const char *id); /* "GenuineIntel" -> "Intel"; NULL: unknown */
 
 /* Which models may be chosen, and what an emulator lacks of each. */

@@ -7,115 +7,131 @@
 
 #include "base/error.h"
 
-VbBitset *
-vb_host_read_online_cpus(VbHost *host)
+/* Each file stands in for the other, as trees of old kernels have it; the folders for both. */
+static VbBitset *
+read_cpus(const VbHost *host, const char *name, const char *otherwise)
 {
-    return vb_host_read_set(host->sysfs, "devices/system/cpu/online");
+    g_autofree char *path = g_build_filename(host->sysfs, "devices/system/cpu", NULL);
+    VbBitset *set = vb_host_read_set(path, name);
+
+    if (vb_bitset_count(set) == 0) {
+        vb_bitset_free(set);
+        set = vb_host_read_set(path, otherwise);
+    }
+    if (vb_bitset_count(set) == 0) {
+        vb_bitset_free(set);
+        set = vb_host_list_entries(path, "cpu");
+    }
+    return set;
 }
 
 VbBitset *
-vb_host_read_present_cpus(VbHost *host)
+vb_host_read_online_cpus(const VbHost *host)
 {
-    return vb_host_read_set(host->sysfs, "devices/system/cpu/present");
+    return read_cpus(host, "online", "present");
 }
 
-static int
-read_topology(VbHost *host, guint cpu, const char *name)
+VbBitset *
+vb_host_read_present_cpus(const VbHost *host)
 {
-    g_autofree char *path = g_strdup_printf("devices/system/cpu/cpu%u/topology/%s", cpu, name);
-    g_autofree char *text = vb_host_read_word(host->sysfs, path);
+    return read_cpus(host, "present", "online");
+}
 
-    return text ? (int)g_ascii_strtoll(text, NULL, 10) : -1;
+/* "cpu MHz : 2596.120" of x86 and, with a word more, of s390; "clock : 3690.000000MHz" of ppc */
+static guint
+read_mhz(VbHost *host)
+{
+    static const char *const keys[] = {"cpu MHz", "clock"};
+    g_autofree char *text = vb_host_read_cpuinfo(host);
+
+    for (guint i = 0; text && i < G_N_ELEMENTS(keys); i++) {
+        for (const char *line = text; line; line = strchr(line, '\n')) {
+            const char *colon;
+
+            line += *line == '\n';
+            colon = g_str_has_prefix(line, keys[i]) ? strchr(line, ':') : NULL;
+            if (colon)
+                return (guint)g_ascii_strtod(colon + 1, NULL);
+        }
+    }
+    return 0;
 }
 
 typedef struct {
     guint sockets, cores, threads;
-} Topology;
+    guint n_online, n_offline;
+} Shape;
 
-/* of one NUMA node; cores and threads are the most of any socket and core */
+static gboolean
+is_in_cell(const VbHostCpu *cpu, int cell)
+{
+    return cell < 0 || cpu->cell == cell;
+}
+
+/* Grows @shape to what one cell has (-1: everything); cores and threads are the most of any socket and core. */
 static void
-count_topology(VbHost *host, const VbBitset *cpus, Topology *topology)
+measure(const VbHostTopology *topology, int cell, Shape *shape)
 {
-    g_autoptr(GHashTable) sockets = g_hash_table_new(NULL, NULL); /* -> cores */
-    g_autoptr(GHashTable) cores =
-        g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL); /* -> threads */
+    g_autoptr(GHashTable) sockets = g_hash_table_new(NULL, NULL); /* id + 1 -> VbBitset of cores */
+    GHashTableIter iter;
+    gpointer cores;
 
-    VB_BITSET_EACH(i, cpus)
+    VB_HOST_EACH(VbHostCpu, cpu, topology->cpus)
     {
-        const gint64 socket = read_topology(host, (guint)i, "physical_package_id");
-        gint64 *core = g_new(gint64, 1);
-        guint n;
-
-        *core = socket << 32 | (guint32)read_topology(host, (guint)i, "core_id");
-        n = GPOINTER_TO_UINT(g_hash_table_lookup(cores, core)) + 1;
-        topology->threads = MAX(topology->threads, n);
-        if (n == 1) {
-            guint n_cores =
-                GPOINTER_TO_UINT(g_hash_table_lookup(sockets, GINT_TO_POINTER((int)socket))) + 1;
-
-            g_hash_table_insert(sockets, GINT_TO_POINTER((int)socket), GUINT_TO_POINTER(n_cores));
-            topology->cores = MAX(topology->cores, n_cores);
+        if (!is_in_cell(cpu, cell))
+            continue;
+        shape->n_online += cpu->is_online;
+        shape->n_offline += !cpu->is_online;
+        if (!cpu->is_online)
+            continue;
+        cores = g_hash_table_lookup(sockets, GINT_TO_POINTER(cpu->socket_id + 1));
+        if (!cores) {
+            cores = vb_bitset_new();
+            g_hash_table_insert(sockets, GINT_TO_POINTER(cpu->socket_id + 1), cores);
         }
-        g_hash_table_insert(cores, core, GUINT_TO_POINTER(n));
+        vb_bitset_add(cores, (guint)cpu->core_id);
+        shape->threads = MAX(shape->threads, vb_bitset_count(cpu->siblings));
     }
-    topology->sockets = MAX(topology->sockets, g_hash_table_size(sockets));
-}
-
-static guint
-read_mhz(VbHost *host)
-{
-    g_autofree char *text = vb_host_read_word(host->procfs, "cpuinfo");
-    const char *found = text ? strstr(text, "cpu MHz") : NULL;
-
-    found = found ? strchr(found, ':') : NULL;
-    return found ? (guint)g_ascii_strtod(found + 1, NULL) : 0;
-}
-
-static guint
-count_all(VbHost *host, const VbBitset *online, Topology *topology)
-{
-    g_autoptr(VbBitset) nodes = vb_host_read_set(host->sysfs, "devices/system/node/online");
-    guint n_nodes = 0;
-
-    VB_BITSET_EACH(i, nodes)
-    {
-        g_autofree char *path = g_strdup_printf("devices/system/node/node%d/cpulist", i);
-        g_autoptr(VbBitset) cpus = vb_host_read_set(host->sysfs, path);
-
-        count_topology(host, cpus, topology);
-        n_nodes++;
+    shape->sockets = MAX(shape->sockets, g_hash_table_size(sockets));
+    g_hash_table_iter_init(&iter, sockets);
+    while (g_hash_table_iter_next(&iter, NULL, &cores)) {
+        shape->cores = MAX(shape->cores, vb_bitset_count(cores));
+        vb_bitset_free(cores);
     }
-    if (n_nodes > 0)
-        return n_nodes;
-    count_topology(host, online, topology);
-    return 1;
 }
 
 /**
  * vb_host_read_info:
  * @ret_info: (out): the host in numbers
  *
- * Where nodes, sockets, cores and threads do not multiply to the active CPUs: 1, 1, all, 1, as libvirt does.
+ * Where nodes, sockets, cores and threads do not multiply to all CPUs, those offline included: 1, 1, all, 1, as libvirt
+ * does. Users who need to know look at the capabilities.
  */
 void
 vb_host_read_info(VbHost *host, VbHostInfo *ret_info)
 {
-    g_autoptr(VbBitset) online = vb_host_read_online_cpus(host);
-    const guint n_online = vb_bitset_count(online);
-    Topology topology = {0};
-    guint n_nodes = count_all(host, online, &topology);
+    const VbHostTopology *topology = vb_host_get_topology(host);
+    guint nodes = topology->cells->len;
+    Shape shape = {0};
 
-    if (n_nodes * topology.sockets * topology.cores * topology.threads != n_online) {
-        n_nodes = 1;
-        topology = (Topology){1, n_online, 1};
+    VB_HOST_EACH(VbHostCell, cell, topology->cells) measure(topology, (int)cell->id, &shape);
+    if (shape.n_online == 0) { /* the nodes do not say whose CPUs are theirs */
+        nodes = 1;
+        shape = (Shape){0};
+        measure(topology, -1, &shape);
+    }
+    if (nodes * shape.sockets * shape.cores * shape.threads != shape.n_online + shape.n_offline) {
+        nodes = 1;
+        shape.sockets = shape.threads = 1;
+        shape.cores = shape.n_online + shape.n_offline;
     }
     *ret_info = (VbHostInfo){.memory_kib = vb_host_sum_memory_kib(host, "MemTotal"),
-                             .cpus = n_online,
+                             .cpus = shape.n_online,
                              .mhz = read_mhz(host),
-                             .nodes = n_nodes,
-                             .sockets = topology.sockets,
-                             .cores = topology.cores,
-                             .threads = topology.threads};
+                             .nodes = nodes,
+                             .sockets = shape.sockets,
+                             .cores = shape.cores,
+                             .threads = shape.threads};
 }
 
 /**

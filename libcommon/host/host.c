@@ -24,6 +24,7 @@ vb_host_free(VbHost *host)
 {
     if (!host)
         return;
+    vb_host_invalidate(host);
     g_free(host->sysfs);
     g_free(host->procfs);
     g_free(host);
@@ -39,4 +40,19 @@ const char *
 vb_host_get_procfs(const VbHost *host)
 {
     return host->procfs;
+}
+
+const VbHostTopology *
+vb_host_get_topology(VbHost *host)
+{
+    if (!host->topology)
+        host->topology = vb_host_topology_read(host);
+    return host->topology;
+}
+
+void
+vb_host_invalidate(VbHost *host)
+{
+    g_clear_pointer(&host->topology, vb_host_topology_unref);
+    g_clear_pointer(&host->processor, g_free);
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include <glib.h>
 #include "base/bitset.h"
+#include "host/topology.h"
 
 typedef struct _VbHost VbHost;
 
@@ -10,6 +11,13 @@ VbHost *vb_host_new(const char *sysfs, const char *procfs); /* NULL: "/sys", "/p
 void vb_host_free(VbHost *host);
 const char *vb_host_get_sysfs(const VbHost *host);
 const char *vb_host_get_procfs(const VbHost *host);
+
+/* ---- what changes only with the hardware: read once, and again when the kernel says that it changed ---- */
+
+/* (transfer none): until the next call. Reads it now if that has not been done. */
+const VbHostTopology *vb_host_get_topology(VbHost *host);
+/* What was read is old. */
+void vb_host_invalidate(VbHost *host);
 
 /* ---- facts: read anew by each call ---- */
 
@@ -39,7 +47,7 @@ guint vb_host_read_memory_stats(VbHost *host, int cell, VbHostMemoryStat *ret_st
 guint64 vb_host_read_free_memory_kib(VbHost *host);
 
 /* (transfer full) CPUs: those that take work; those that are there at all */
-VbBitset *vb_host_read_online_cpus(VbHost *host);
-VbBitset *vb_host_read_present_cpus(VbHost *host);
+VbBitset *vb_host_read_online_cpus(const VbHost *host);
+VbBitset *vb_host_read_present_cpus(const VbHost *host);
 
 char *vb_host_read_sysinfo(VbHost *host, GError **error); /* (transfer full) XML */

@@ -26,7 +26,7 @@ meminfo_value(const char *text, const char *name, guint64 *ret_kib)
 }
 
 static char *
-read_node_meminfo(VbHost *host, guint node)
+read_node_meminfo(const VbHost *host, guint node)
 {
     g_autofree char *path = g_strdup_printf("devices/system/node/node%u/meminfo", node);
 
@@ -42,7 +42,7 @@ read_node_meminfo(VbHost *host, guint node)
  * Returns: FALSE: the kernel does not say
  */
 gboolean
-vb_host_read_memory_kib(VbHost *host, int node, const char *name, guint64 *ret_kib)
+vb_host_read_memory_kib(const VbHost *host, int node, const char *name, guint64 *ret_kib)
 {
     g_autofree char *text = node < 0 ? vb_host_read_word(host->procfs, "meminfo")
                                      : read_node_meminfo(host, (guint)node);
@@ -54,7 +54,7 @@ vb_host_read_memory_kib(VbHost *host, int node, const char *name, guint64 *ret_k
 guint64
 vb_host_sum_memory_kib(VbHost *host, const char *name)
 {
-    g_autoptr(VbBitset) nodes = vb_host_read_set(host->sysfs, "devices/system/node/online");
+    g_autoptr(VbBitset) nodes = vb_host_read_nodes(host);
     guint64 sum = 0;
     guint64 kib = 0;
 
@@ -81,7 +81,7 @@ read_cell(VbHost *host, int cell, GError **error)
         text = read_node_meminfo(host, (guint)cell);
     if (text)
         return text;
-    nodes = vb_host_read_set(host->sysfs, "devices/system/node/online");
+    nodes = vb_host_read_nodes(host);
     VB_BITSET_EACH(node, nodes) last = node;
     g_set_error(error, VB_ERROR, VIR_ERR_INVALID_ARG,
                 "cellNum in virHostMemGetStats must be less than or equal to %d", last);

@@ -29,8 +29,9 @@ typedef struct {
 } Entry;
 
 struct _QemuCapsCache {
-    char *cache_dir, *run_dir, *sysfs, *procfs;
-    char *host_identity; /* read once: cpuinfo is slow on big hosts */
+    char *cache_dir, *run_dir, *procfs;
+    VbHost *host, *own_host; /* own_host: NULL, or the same */
+    char *host_identity;     /* read once: cpuinfo is slow on big hosts */
     QemuAccelChoice accel;
     GHashTable *entries;  /* path -> Entry */
     GPtrArray *emulators; /* char *, NULL-terminated */
@@ -463,7 +464,9 @@ qemu_caps_cache_new(const QemuCapsConfig *config)
 
     cache->cache_dir = g_strdup(config->cache_dir);
     cache->run_dir = g_strdup(config->run_dir);
-    cache->sysfs = g_strdup(config->sysfs ? config->sysfs : "/sys");
+    if (!config->host)
+        cache->own_host = vb_host_new(NULL, config->procfs);
+    cache->host = config->host ? config->host : cache->own_host;
     cache->procfs = g_strdup(config->procfs ? config->procfs : "/proc");
     cache->accel = config->accel;
     cache->entries = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
@@ -480,16 +483,16 @@ qemu_caps_cache_free(QemuCapsCache *cache)
     g_clear_pointer(&cache->emulators, g_ptr_array_unref);
     g_free(cache->cache_dir);
     g_free(cache->run_dir);
-    g_free(cache->sysfs);
+    vb_host_free(cache->own_host);
     g_free(cache->procfs);
     g_free(cache->host_identity);
     g_free(cache);
 }
 
-QemuHostPaths
-qemu_caps_cache_host_paths(QemuCapsCache *cache)
+VbHost *
+qemu_caps_cache_host(QemuCapsCache *cache)
 {
-    return (QemuHostPaths){.sysfs = cache->sysfs, .procfs = cache->procfs};
+    return cache->host;
 }
 
 /**

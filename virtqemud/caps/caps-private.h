@@ -80,16 +80,13 @@ const char *qemu_caps_host_arch(void);
 const char *qemu_caps_arch_from_target(const char *target); /* QEMU's "i386" -> "i686" */
 
 /* documents */
-typedef struct {
-    const char *sysfs, *procfs;
-} QemuHostPaths;
-char *qemu_capabilities_format(const GPtrArray *caps_list, const QemuHostPaths *paths);
+char *qemu_capabilities_format(const GPtrArray *caps_list, VbHost *host);
 typedef struct {
     const QemuCaps *caps;
     const QemuMachine *machine;
     QemuAccel accel;
 } QemuDomainCapsInput;
-QemuHostPaths qemu_caps_cache_host_paths(QemuCapsCache *cache); /* borrowed */
+VbHost *qemu_caps_cache_host(QemuCapsCache *cache); /* borrowed */
 char *qemu_domain_caps_format(const QemuDomainCapsInput *input);
 /* Waits for the emulator that @query means and checks what else it says; @input is NULL on failure. Once, from the loop. */
 typedef void (*QemuCapsQueryDone)(const QemuDomainCapsInput *input, const GError *error,

@@ -3,6 +3,7 @@
 #pragma once
 #include "cpu/cpu.h"
 #include <glib.h>
+#include "host/host.h"
 
 /* ---- one emulator: reference counted; what concerns KVM may become known after the rest ---- */
 
@@ -65,7 +66,7 @@ typedef enum {
 typedef struct {
     const char *cache_dir; /* ROOT/var/cache/virtbus/capabilities */
     const char *run_dir;   /* ROOT/run/virtbus: sockets of probes */
-    const char *sysfs;     /* "/sys" */
+    VbHost *host;          /* borrowed; NULL: this one */
     const char *procfs;    /* "/proc" */
     QemuAccelChoice
         accel; /* --accel: AUTO decides by a guest, TCG never offers KVM, KVM skips the test guest */

@@ -23,13 +23,12 @@ static void
 finish_capabilities(CapabilitiesRequest *request)
 {
     g_autoptr(GPtrArray) list = g_ptr_array_new();
-    QemuHostPaths paths = qemu_caps_cache_host_paths(request->cache);
     g_autofree char *text = NULL;
 
     for (guint i = 0; i < request->n_emulators; i++)
         if (request->answers[i])
             g_ptr_array_add(list, request->answers[i]);
-    text = qemu_capabilities_format(list, &paths);
+    text = qemu_capabilities_format(list, qemu_caps_cache_host(request->cache));
     request->done(text, NULL, request->data);
     for (guint i = 0; i < request->n_emulators; i++)
         qemu_caps_unref(request->answers[i]);

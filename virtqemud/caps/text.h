@@ -2,8 +2,8 @@
 /* Writing the two capability documents: indented lines with escaped values. Inside this folder. */
 #pragma once
 #include <glib.h>
+#include "base/text.h"
 
-/* one line at @depth; the arguments are escaped for XML */
-void qemu_text_line(GString *text, guint depth, const char *format, ...) G_GNUC_PRINTF(3, 4);
+#define qemu_text_line vb_text_line
 /* <enum name='...'> with the values that are not NULL; @values NULL-terminated (NULL: <enum name='...'/>) */
 void qemu_text_enum(GString *text, guint depth, const char *name, const char *const *values);

@@ -569,7 +569,6 @@ main(int argc, char **argv)
     caps_folder = g_dir_make_tmp("virtbus-life-caps-XXXXXX", NULL);
     QemuCapsConfig config = {.cache_dir = caps_folder,
                              .run_dir = caps_folder,
-                             .sysfs = "/sys",
                              .procfs = "/proc",
                              .accel = QEMU_ACCEL_CHOICE_TCG};
     shared_caps = qemu_caps_cache_new(&config);

@@ -226,6 +226,39 @@ test_host(void)
     g_assert_cmpuint(vb_cpu_set_count(choice.disable), ==, 0);
 }
 
+/* QEMU 7.2's "Westmere" as a Linux guest sees it */
+static void
+test_recorded(void)
+{
+    static const char text[] = "CPU:\n"
+                               "   0x00000000 0x00: eax=0x0000000b ebx=0x756e6547 ecx=0x6c65746e "
+                               "edx=0x49656e69\n"
+                               "   0x00000001 0x00: eax=0x000206c1 ebx=0x00010800 ecx=0x82982203 "
+                               "edx=0x178bfbfd\n"
+                               "   0x00000006 0x00: eax=0x00000004 ebx=0x00000000 ecx=0x00000000 "
+                               "edx=0x00000000\n"
+                               "   0x80000001 0x00: eax=0x000206c1 ebx=0x00000000 ecx=0x00000001 "
+                               "edx=0x20100800\n"
+                               "   0x80000008 0x00: eax=0x00003028 ebx=0x00000000 ecx=0x00000000 "
+                               "edx=0x00000000\n";
+    VbCpuData data;
+    VbCpuChoice choice;
+    const VbCpuDecode query = {.data = &data, .is_host = TRUE};
+    g_autofree char *features = NULL;
+
+    g_assert_false(vb_cpu_read_recorded("", &data));
+    g_assert_true(vb_cpu_read_recorded(text, &data));
+    g_assert_cmpstr(data.vendor, ==, "Intel");
+    g_assert_cmpuint(data.family, ==, 6);
+    g_assert_cmpuint(data.model, ==, 44);
+    g_assert_cmpuint(data.stepping, ==, 1);
+    g_assert_cmpuint(data.address_bits, ==, 40);
+    g_assert_true(vb_cpu_decode(&query, &choice));
+    g_assert_cmpstr(choice.model->name, ==, "Westmere");
+    features = vb_cpu_set_to_string(choice.require);
+    g_assert_cmpstr(features, ==, "ht, pclmuldq, hypervisor, arat");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -238,5 +271,6 @@ main(int argc, char **argv)
     g_test_add_func("/cpu/compare", test_compare);
     g_test_add_func("/cpu/refusals", test_refusals);
     g_test_add_func("/cpu/host", test_host);
+    g_test_add_func("/cpu/recorded", test_recorded);
     return g_test_run();
 }

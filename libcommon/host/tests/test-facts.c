@@ -26,8 +26,13 @@ put_cpu(guint cpu, guint socket, guint core)
     g_autofree char *n = g_strdup_printf("%u\n", socket);
     g_autofree char *m = g_strdup_printf("%u\n", core);
 
+    g_autofree char *c =
+        g_strdup_printf("sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", cpu);
+    g_autofree char *pair = g_strdup_printf("%u,%u\n", cpu & ~2u, cpu | 2);
+
     put(a, n);
     put(b, m);
+    put(c, pair);
 }
 
 static void
@@ -75,9 +80,11 @@ test_uneven(void)
 {
     put("sys/devices/system/cpu/online", "0-6\n");
     put("sys/devices/system/node/node1/cpulist", "4-6\n");
+    vb_host_invalidate(host);
     assert_info(3000, "7 CPUs, 2596 MHz, 1 nodes, 1 sockets, 7 cores, 1 threads");
     put("sys/devices/system/cpu/online", "0-7\n");
     put("sys/devices/system/node/node1/cpulist", "4-7\n");
+    vb_host_invalidate(host);
 }
 
 static void

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The host that virtqemud describes: recorded hosts give the capabilities that are written beside them."""
+
+import os
+import platform
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+import hosts
+
+NAMES = ("hmat", "gaps", "bare")
+# A folder of cases from elsewhere: host/linux-CASE/system, host/vircaps-ARCH-CASE.xml, host-cpu/virhostcpudata
+CORPUS = os.environ.get("VIRTBUS_CORPUS", "")
+
+
+def host_section(text):
+    """<host> ... </host> as it stands in a capabilities document."""
+    return re.search(r"  <host>.*</host>\n", text, re.DOTALL).group(0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_capabilities(make_stack, tmp_path, name):
+    stack = make_stack(options=hosts.unpack(name, str(tmp_path)))
+    with open(os.path.join(hosts.HERE, "hosts", name + ".xml"), encoding="ascii") as f:
+        expected = host_section(f.read()).replace("<arch>x86_64<", "<arch>%s<" % platform.machine())
+    assert host_section(stack.virsh("capabilities").out) == expected
+
+
+def test_this_host(shared_stack):
+    """Of the machine itself: what the kernel says elsewhere too."""
+    tree = ET.fromstring(shared_stack.virsh("capabilities").out).find("host")
+    cells = tree.findall("topology/cells/cell")
+    online = sum(len(cell.findall("cpus/cpu")) for cell in cells)
+    assert online == os.sysconf("SC_NPROCESSORS_ONLN")
+    assert all(int(cell.findtext("pages")) > 0 for cell in cells if cell.find("memory") is not None)
+    if platform.machine() == "x86_64":
+        assert tree.findtext("cpu/model")
+        assert int(tree.find("cpu/maxphysaddr").get("bits")) >= 36
+
+
+# ---- cases from elsewhere
+
+def corpus_cases():
+    folder = os.path.join(CORPUS, "host")
+    if not CORPUS or not os.path.isdir(folder):
+        return []
+    return sorted(name[8:-4] for name in os.listdir(folder) if name.startswith("vircaps-"))
+
+
+def system_folder(case):
+    """The case's devices/system; a file with a path stands for a link."""
+    path = os.path.join(CORPUS, "host", "linux-" + case, "system")
+    if os.path.isfile(path):
+        with open(path, encoding="ascii") as f:
+            path = os.path.normpath(os.path.join(os.path.dirname(path), f.read().strip()))
+    return path
+
+
+def lines(element, depth=0):
+    """An element as text, without what does not come from the case's tree."""
+    if element is None:
+        return []
+    attributes = " ".join("%s=%s" % item for item in sorted(element.attrib.items()))
+    out = ["%s%s %s %s" % ("  " * depth, element.tag, attributes, (element.text or "").strip())]
+    for child in element:
+        if element.tag == "cell" and child.tag in ("memory", "pages", "distances"):
+            continue
+        if child.tag in ("control", "monitor"):     # of resctrl
+            continue
+        out += lines(child, depth + 1)
+    return out
+
+
+@pytest.mark.skipif(not corpus_cases(), reason="VIRTBUS_CORPUS names no folder of cases")
+@pytest.mark.parametrize("name", corpus_cases())
+def test_corpus(make_stack, tmp_path, name):
+    (tmp_path / "sys/devices").mkdir(parents=True)
+    (tmp_path / "sys/devices/system").symlink_to(system_folder(name.split("-", 1)[1]))
+    stack = make_stack(options=("--sysfs", str(tmp_path / "sys")))
+    expected = ET.parse(os.path.join(CORPUS, "host", "vircaps-%s.xml" % name)).find("host")
+    found = ET.fromstring(stack.virsh("capabilities").out).find("host")
+    for part in ("topology", "cache"):
+        assert lines(found.find(part)) == lines(expected.find(part))
+
+
+def node_cases():
+    folder = os.path.join(CORPUS, "host-cpu/virhostcpudata")
+    if not CORPUS or not os.path.isdir(folder):
+        return []
+    names = (re.fullmatch(r"linux-x86_64-(.*)\.expected", name) for name in os.listdir(folder))
+    return sorted(m[1] for m in names if m and os.path.isdir(folder + "/linux-" + m[1]))
+
+
+@pytest.mark.skipif(not node_cases(), reason="VIRTBUS_CORPUS names no folder of cases")
+@pytest.mark.parametrize("name", node_cases())
+def test_corpus_node(make_stack, tmp_path, name):
+    folder = os.path.join(CORPUS, "host-cpu/virhostcpudata")
+    (tmp_path / "sys/devices").mkdir(parents=True)
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "sys/devices/system").symlink_to(folder + "/linux-" + name)
+    (tmp_path / "proc/cpuinfo").symlink_to("%s/linux-x86_64-%s.cpuinfo" % (folder, name))
+    stack = make_stack(options=hosts.options(str(tmp_path)))
+    info = stack.open().getInfo()
+    with open("%s/linux-x86_64-%s.expected" % (folder, name), encoding="ascii") as f:
+        expected = [int(n) for n in re.findall(r"\b(\d+)\b", f.read())]
+    assert [info[2], *info[3:]] == [expected[0], *expected[2:]]
