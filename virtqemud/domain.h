@@ -25,10 +25,12 @@ struct _QemuDomain {
     char uuid_text[37];
 
     /* definitions */
-    VbDomainDef *config; /* stored; NULL: transient */
+    VbDomainDef *config; /* stored; NULL: transient; only ever replaced: qemu_domain_set_config() */
     VbDomainDef *live;   /* of the running guest; NULL: not running */
     gboolean is_autostart;
     gboolean is_updated; /* redefined while running */
+    guint64
+        revision; /* how often config was replaced: what is made of it is kept under this number */
 
     /* run time; valid while live != NULL */
     int id;                /* -1: not running */
@@ -137,6 +139,8 @@ void qemu_domain_execute(QemuDomain *domain, const char *command, const char *ar
 #define QEMU_QMP_TIMEOUT_MS 10000
 
 /* ---- state changes, for the core ---- */
+/* Takes @config in the place of the stored definition, which is freed. The one place that does so. */
+void qemu_domain_set_config(QemuDomain *domain, VbDomainDef *config);
 /* Sets state and reason, writes the status file, tells the listener. */
 void qemu_domain_set_state(QemuDomain *domain, int state, int reason);
 /* Appends to the event log and tells the listener. @details floating a{sv} or NULL */

@@ -8,4 +8,6 @@ void qemu_stats_add(GVariantBuilder *values, GVariant *value, const char *name, 
     G_GNUC_PRINTF(3, 4);
 void qemu_stats_add_interfaces(QemuDomain *domain, GVariantBuilder *values, guint flags);
 void qemu_stats_add_blocks(QemuDomain *domain, GVariantBuilder *values, guint flags);
+void qemu_stats_append_image_sizes(QemuDomain *domain, GByteArray *inputs);
+void qemu_stats_read_images_ahead(GPtrArray *domains);
 guint64 qemu_stats_balloon_kib(const QemuDomain *domain);

@@ -11,11 +11,14 @@
 #define HYPERVISOR_INTERFACE "org.virtbus.Hypervisor1"
 #define DOMAIN_INTERFACE "org.virtbus.Domain1"
 
+typedef struct _QemuBusRecord QemuBusRecord; /* statistics of a guest; bus-all-stats.c */
+
 struct _QemuBus {
     VbService *service;
     QemuManager *manager;
     VbObject *root;
     GHashTable *domains; /* QemuDomain -> VbObject */
+    GHashTable *records; /* QemuDomain -> QemuBusRecord */
     guint version;       /* of the default emulator; 0: not known */
 };
 
@@ -45,6 +48,9 @@ GVariant *qemu_bus_method_restore(gpointer data, VbCall *call, GVariant *args, G
 /* bus-domain-stats.c: @read runs once the facts of @kinds are as fresh as the deadline allows */
 typedef GVariant *(*QemuBusRead)(QemuDomain *domain, GVariant *args, GError **error);
 GVariant *qemu_bus_read_fresh(VbCall *call, QemuDomain *domain, guint kinds, QemuBusRead read);
+
+/* bus-all-stats.c */
+void qemu_bus_record_free(gpointer record);
 GVariant *qemu_bus_method_get_all_stats(gpointer data, VbCall *call, GVariant *args,
                                         GError **error);
 
