@@ -57,15 +57,15 @@ class Result:
 class Stack:
     """Daemons below a fresh root, kept by tools/stack.py in a process of its own."""
 
-    def __init__(self, build_dir, root=None, options=(), env=None):
-        for program in ("virtqemud", "virtproxyd"):
+    def __init__(self, build_dir, root=None, options=(), env=None, prefix=()):
+        for program in ("virtqemud", "virtnodedevd", "virtproxyd"):
             path = os.path.join(build_dir, program, program)
             if not os.access(path, os.X_OK):
                 raise RuntimeError("%s is not built" % path)
         self.is_temporary = root is None
         self.root = root or tempfile.mkdtemp(prefix="vbt.")
         self.process = subprocess.Popen(
-            [sys.executable, os.path.join(TOOLS, "stack.py"), "--root", self.root,
+            [*prefix, sys.executable, os.path.join(TOOLS, "stack.py"), "--root", self.root,
              "--build-dir", build_dir, "--hold", *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=dict(os.environ, **(env or {})))
@@ -221,7 +221,7 @@ class Stack:
                          GLib.Variant("(s)", (name,)))[0]
 
     def record(self, **match):
-        """Records signals of virtqemud from now on."""
+        """Records signals of virtqemud (or sender=NAME) from now on."""
         self._recorders.append(Recorder(self.address, **match))
         return self._recorders[-1]
 

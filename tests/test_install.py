@@ -16,7 +16,8 @@ import stack as stack_tool
 from harness import SLOW
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-UNITS = ("virtqemud.service", "virtqemud.socket", "virtproxyd.service", "virtproxyd.socket",
+UNITS = ("virtqemud.service", "virtqemud.socket", "virtnodedevd.service",
+         "virtnodedevd.socket", "virtproxyd.service", "virtproxyd.socket",
          "virtproxyd-ro.socket")
 UNIT_DIR = "usr/lib/systemd/system"
 
@@ -58,6 +59,9 @@ def listen_streams(path):
 def test_files(tree, build_dir):
     prefix = prefix_of(build_dir)
     for name in ("%s/sbin/virtqemud" % prefix, "%s/sbin/virtproxyd" % prefix,
+                 "%s/sbin/virtnodedevd" % prefix,
+                 "usr/share/dbus-1/system.d/org.virtbus.NodeDev.conf",
+                 "usr/share/dbus-1/system-services/org.virtbus.NodeDev.service",
                  "usr/share/dbus-1/system.d/org.virtbus.Qemu.conf",
                  "usr/share/dbus-1/system-services/org.virtbus.Qemu.service",
                  "usr/share/polkit-1/actions/org.virtbus.policy",
@@ -87,12 +91,14 @@ def test_xml_is_well_formed(tree):
 
 
 def test_activation_names_the_unit(tree):
-    service = read_unit(tree / "usr/share/dbus-1/system-services/org.virtbus.Qemu.service")
-    assert service["D-BUS Service"]["SystemdService"] == "virtqemud.service"
+    for name, daemon in (("Qemu", "virtqemud"), ("NodeDev", "virtnodedevd")):
+        service = read_unit(
+            tree / ("usr/share/dbus-1/system-services/org.virtbus.%s.service" % name))
+        assert service["D-BUS Service"]["SystemdService"] == daemon + ".service"
 
 
 def test_exec_start_is_installed(tree):
-    for name in ("virtqemud", "virtproxyd"):
+    for name in ("virtqemud", "virtnodedevd", "virtproxyd"):
         unit = read_unit(tree / UNIT_DIR / (name + ".service"))
         assert (tree / unit["Service"]["ExecStart"].split()[0].lstrip("/")).is_file()
 
@@ -133,7 +139,7 @@ def test_verify_would_complain(systemd_tree):
     assert "ListenStraem" in result.stderr
 
 
-@pytest.mark.parametrize("name,limit", [("virtqemud", 4.0), ("virtproxyd", 1.0)])
+@pytest.mark.parametrize("name,limit", [("virtqemud", 4.0), ("virtnodedevd", 2.5), ("virtproxyd", 1.0)])
 def test_exposure(tree, name, limit):
     """systemd's scores, which docs/security.md tells, may only get better."""
     score = exposure(str(tree / UNIT_DIR / (name + ".service")))

@@ -196,8 +196,10 @@ convert_maybe_string(const Context *context, const ProxyStep *step, GVariant *va
 {
     g_autoptr(GVariant) inner = NULL;
 
+    /* D-Bus knows no absent strings: an empty one stands for it */
     if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
-        return g_variant_new_maybe(NULL, value);
+        return g_variant_new_maybe(G_VARIANT_TYPE_STRING,
+                                   *g_variant_get_string(value, NULL) ? value : NULL);
     inner = g_variant_get_maybe(value);
     return inner ? g_steal_pointer(&inner) : g_variant_new_string("");
 }
@@ -323,6 +325,29 @@ convert_self(const Context *context, const ProxyStep *step, GVariant *value, GEr
     return domain_to_wire(context, path, error);
 }
 
+/* A node device's object path ends with its name. */
+static GVariant *
+convert_nodedev(const Context *context, const ProxyStep *step, GVariant *value, GError **error)
+{
+    const char *slash = strrchr(g_variant_get_string(value, NULL), '/');
+
+    return g_variant_new("(s)", slash + 1);
+}
+
+static GVariant *
+convert_nodedevs(const Context *context, const ProxyStep *step, GVariant *value, GError **error)
+{
+    GVariantBuilder builder;
+    GVariantIter iter;
+    const char *path;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a(s)"));
+    g_variant_iter_init(&iter, value);
+    while (g_variant_iter_next(&iter, "&o", &path))
+        g_variant_builder_add(&builder, "(s)", strrchr(path, '/') + 1);
+    return g_variant_builder_end(&builder);
+}
+
 /* ---- lists with a limit ---- */
 
 /* How many of @n elements the caller takes. */
@@ -405,6 +430,8 @@ static const Convert converters[] = {
     [PROXY_CONV_DEFAULT] = convert_default,
     [PROXY_CONV_COUNT] = convert_count,
     [PROXY_CONV_SELF] = convert_self,
+    [PROXY_CONV_NODEDEV] = convert_nodedev,
+    [PROXY_CONV_NODEDEVS] = convert_nodedevs,
 };
 
 static GVariant *

@@ -11,6 +11,7 @@
  */
 #include "backend/backend.h"
 #include "backend/events.h"
+#include "backend/events-named.h"
 #include "backend/handlers.h"
 #include <string.h>
 #include "base/error.h"
@@ -39,6 +40,12 @@ proxy_decide(const ProxyHandler *handler, const ProxyRoute *route, gboolean is_o
 }
 
 /* ---- routes ---- */
+
+static gboolean
+is_of_nodedev(const ProxyRoute *route)
+{
+    return route->target == PROXY_TARGET_NODEDEVS || route->target == PROXY_TARGET_NODEDEV;
+}
 
 static gboolean
 names_a_domain(const ProxyRoute *route)
@@ -121,7 +128,13 @@ on_route_reply(ProxyCall *call, GVariant *reply, GUnixFDList *fds, GError *error
     }
     call->reply = unpack_property(route, reply);
     call->fds = fds ? g_object_ref(fds) : NULL;
-    if (!route->is_read || names_a_domain(route))
+    if (is_of_nodedev(route)) {
+        /* what changed was told before the reply; it waits only for a client that listens */
+        if (!route->is_read && proxy_link_is_ready(call->session->backend->nodedev_link))
+            proxy_link_barrier(call->session->backend->nodedev_link, route_finish, call);
+        else
+            route_finish(call);
+    } else if (!route->is_read || names_a_domain(route))
         proxy_link_barrier(call->session->backend->link, route_finish, call);
     else
         route_finish(call);
@@ -144,9 +157,36 @@ route_from_mirror(ProxyCall *call, const char *path)
     return TRUE;
 }
 
+/* Names of node devices consist of what may stand in an object path; no device has another one. */
+static char *
+nodedev_path(ProxyCall *call)
+{
+    const char *name;
+
+    g_variant_get_child(proxy_call_args(call), 0, "&s", &name);
+    for (const char *at = name; *at; at++)
+        if (!g_ascii_isalnum(*at) && *at != '_')
+            return NULL;
+    return *name ? g_strconcat("/org/virtbus/nodedev/device/", name, NULL) : NULL;
+}
+
+static void
+fail_no_nodedev(ProxyCall *call)
+{
+    const char *name;
+
+    g_variant_get_child(proxy_call_args(call), 0, "&s", &name);
+    proxy_call_fail_code(call, VIR_ERR_NO_NODE_DEVICE, "no node device with matching name '%s'",
+                         name);
+}
+
 static char *
 route_path(ProxyCall *call)
 {
+    if (call->entry->route->target == PROXY_TARGET_NODEDEVS)
+        return g_strdup(call->session->backend->nodedev.root_path);
+    if (call->entry->route->target == PROXY_TARGET_NODEDEV)
+        return nodedev_path(call);
     if (call->entry->route->target == PROXY_TARGET_DOMAIN)
         return proxy_call_domain_path(call);
     return g_strdup(call->session->backend->daemon.root_path);
@@ -263,6 +303,11 @@ proxy_route_run(ProxyCall *call)
     const ProxyRoute *route = call->entry->route;
     g_autofree char *path = route_path(call);
 
+    call->daemon = is_of_nodedev(route) ? PROXY_DAEMON_NODEDEV : PROXY_DAEMON_QEMU;
+    if (!path) {
+        fail_no_nodedev(call);
+        return;
+    }
     if (route->kind == PROXY_ROUTE_MIRROR && route_has_domain(call, path) &&
         route_from_mirror(call, path))
         return;
@@ -323,7 +368,10 @@ on_call(ProxyRequest *request, gpointer data)
             handler->answer(call);
         break;
     case PROXY_VERDICT_ROUTE:
-        proxy_link_when_ready(backend->link, on_mirror_ready, call);
+        if (is_of_nodedev(call->entry->route))
+            proxy_route_run(call); /* nothing of it is mirrored */
+        else
+            proxy_link_when_ready(backend->link, on_mirror_ready, call);
         break;
     }
 }
@@ -376,6 +424,23 @@ domain_of(gpointer data, const char *path)
 }
 
 static const ProxyLinkHandler link_handler = {proxy_events_dispatch, proxy_events_dispatch_monitor};
+static const ProxyLinkHandler nodedev_handler = {proxy_named_events_dispatch, NULL};
+
+static void
+add_nodedev(ProxyBackend *backend, const char *socket_path, const char *bus_address)
+{
+    g_autofree char *folder = g_path_get_dirname(socket_path);
+
+    backend->nodedev = (ProxyDaemon){
+        .name = "virtnodedevd",
+        .bus_name = "org.virtbus.NodeDev",
+        .root_path = "/org/virtbus/nodedev",
+        .root_interface = "org.virtbus.NodeDevices1",
+        .socket_path = g_build_filename(folder, "virtnodedevd.sock", NULL),
+        .bus_address = g_strdup(bus_address),
+    };
+    backend->nodedev_link = proxy_link_new(&backend->nodedev, &nodedev_handler, backend);
+}
 
 ProxyBackend *
 proxy_backend_new(const char *socket_path, const char *bus_address, gboolean is_session)
@@ -385,11 +450,14 @@ proxy_backend_new(const char *socket_path, const char *bus_address, gboolean is_
     backend->daemon.name = "virtqemud";
     backend->daemon.bus_name = "org.virtbus.Qemu";
     backend->daemon.root_path = "/org/virtbus/qemu";
+    backend->daemon.root_interface = "org.virtbus.Hypervisor1";
+    backend->daemon.has_mirror = TRUE;
     backend->daemon.socket_path = g_strdup(socket_path);
     backend->daemon.bus_address = g_strdup(bus_address);
     backend->names = (ProxyNames){"/org/virtbus/qemu/domain/", domain_of, backend};
     backend->is_session = is_session;
     backend->link = proxy_link_new(&backend->daemon, &link_handler, backend);
+    add_nodedev(backend, socket_path, bus_address);
     backend->handlers = g_hash_table_new(NULL, NULL);
     for (guint i = 0; i < proxy_n_handlers; i++) {
         const ProxyProcedure *procedure = proxy_procedure_by_name(proxy_handlers[i].procedure);
@@ -413,8 +481,11 @@ proxy_backend_free(ProxyBackend *backend)
     if (!backend)
         return;
     g_clear_pointer(&backend->link, proxy_link_free);
+    g_clear_pointer(&backend->nodedev_link, proxy_link_free);
     g_hash_table_unref(backend->handlers);
     g_free(backend->daemon.bus_address);
     g_free(backend->daemon.socket_path);
+    g_free(backend->nodedev.bus_address);
+    g_free(backend->nodedev.socket_path);
     g_free(backend);
 }

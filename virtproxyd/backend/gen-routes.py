@@ -33,7 +33,9 @@ NUMBERS = set("ynqiuxtd")
 DOMAIN = "(sayi)"
 PARAMS = "a(sv)"
 STRING_OKAY = 4
-TARGETS = {"org.virtbus.Hypervisor1": "ROOT", "org.virtbus.Domain1": "DOMAIN"}
+TARGETS = {"org.virtbus.Hypervisor1": "ROOT", "org.virtbus.Domain1": "DOMAIN",
+           "org.virtbus.NodeDevices1": "NODEDEVS", "org.virtbus.NodeDevice1": "NODEDEV"}
+MIRRORED = ("ROOT", "DOMAIN")   # whose properties the proxy knows
 # A call that needs no more than these changes nothing: it may be repeated after a daemon's restart.
 READ_ACL = re.compile(r"^(none|[a-z_]+:(getattr|read|read_secure|search_[a-z_]+)(:.*)?|"
                       r"domain:(write|save):[^!]*VIR_[A-Z_]*(AGENT|GUEST)[A-Z_]*)$")
@@ -158,6 +160,7 @@ def conversion_out(dbus, wire):
         return "COPY"
     table = {("s", "ms"): "MAYBE_STRING", ("s", "ay"): "CHARS", ("o", DOMAIN): "DOMAIN",
              ("ao", "a" + DOMAIN): "DOMAINS", ("a{sv}", PARAMS): "PARAMS",
+             ("o", "(s)"): "NODEDEV", ("ao", "a(s)"): "NODEDEVS",
              ("a(oa{sv})", f"a({DOMAIN}{PARAMS})"): "RECORDS"}
     if (dbus, wire) in table:
         return table[dbus, wire]
@@ -206,6 +209,10 @@ def plan_in(entry, target, dbus, wire, counted):
     if target == "DOMAIN":
         if not wire or wire[0]["gtype"] != DOMAIN:
             raise Misfit("the procedure's first argument is no domain")
+        skip = skip | {normalise(wire[0]["name"])}
+    if target == "NODEDEV":
+        if not wire or wire[0]["gtype"] != "s":
+            raise Misfit("the procedure's first argument is no name")
         skip = skip | {normalise(wire[0]["name"])}
     match = Matcher(entry, dbus, wire)
     optional = {i for i, (name, _) in enumerate(dbus) if normalise(name) in entry["default"] or name == "flags"}
@@ -318,7 +325,8 @@ def property_routes(protocol, interface, procedure_name, found):
         if not conv:
             raise Misfit(f"property {node.get('name')}: no conversion from {node.get('type')} to {field['gtype']}")
         steps.append(step(conv, len(steps), field["gtype"], field.get("length", 0), name=node.get("name")))
-    volatile = any("false" in annotations(node, EMITS) for node, _ in found)
+    volatile = (any("false" in annotations(node, EMITS) for node, _ in found)
+                or TARGETS[interface] not in MIRRORED)
     if volatile and len(steps) != 1:
         raise Misfit("a property that does not signal its changes must answer alone")
     return {"kind": "GET" if volatile else "MIRROR", "member": steps[0]["name"], "in": [], "out": steps,

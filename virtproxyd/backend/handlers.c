@@ -3,6 +3,7 @@
 #include "backend/handlers.h"
 #include <string.h>
 #include "backend/events.h"
+#include "backend/events-named.h"
 #include "base/error.h"
 
 /* The version of the protocol table that is served: clients look at it to know which procedures may exist. */
@@ -94,6 +95,7 @@ answer_close(ProxyCall *call)
 
     session->is_open = FALSE;
     g_clear_pointer(&session->events, proxy_events_free);
+    proxy_named_events_clear(session);
     proxy_call_reply(call, NULL);
 }
 
@@ -202,6 +204,9 @@ const ProxyHandler proxy_handlers[] = {
     {"CONNECT_DOMAIN_EVENT_DEREGISTER_ANY", proxy_answer_event_deregister_any, PROXY_NEEDS_OPEN},
     {"CONNECT_DOMAIN_EVENT_REGISTER", proxy_answer_event_register, PROXY_NEEDS_MIRROR},
     {"CONNECT_DOMAIN_EVENT_DEREGISTER", proxy_answer_event_deregister, PROXY_NEEDS_OPEN},
+    {"CONNECT_NODE_DEVICE_EVENT_REGISTER_ANY", proxy_answer_named_event_register, PROXY_NEEDS_OPEN},
+    {"CONNECT_NODE_DEVICE_EVENT_DEREGISTER_ANY", proxy_answer_named_event_deregister,
+     PROXY_NEEDS_OPEN},
     {"QEMU:CONNECT_DOMAIN_MONITOR_EVENT_REGISTER", proxy_answer_monitor_event_register,
      PROXY_NEEDS_MIRROR},
     {"QEMU:CONNECT_DOMAIN_MONITOR_EVENT_DEREGISTER", proxy_answer_monitor_event_deregister,

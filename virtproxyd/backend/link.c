@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "base/log.h"
 
-#define HYPERVISOR_INTERFACE "org.virtbus.Hypervisor1"
 #define DOMAIN_INTERFACE "org.virtbus.Domain1"
 #define PEER_INTERFACE "org.virtbus.Peer1"
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
@@ -256,7 +255,7 @@ catch_up(ProxyLink *link)
 {
     const VbWireCall call = {
         link->daemon->root_path,
-        HYPERVISOR_INTERFACE,
+        link->daemon->root_interface,
         "EventsSince",
         g_variant_new("(st)", link->epoch ? link->epoch : "", link->sequence),
         "(bsa(tsoa{sv}))",
@@ -297,6 +296,8 @@ on_interfaces_added(ProxyLink *link, const char *path, GVariant *args)
     g_autoptr(GVariant) interfaces = NULL;
     const char *object;
 
+    if (!link->daemon->has_mirror)
+        return;
     g_variant_get(args, "(&o@a{sa{sv}})", &object, &interfaces);
     proxy_mirror_add(link->mirror, object, interfaces);
 }
@@ -320,7 +321,8 @@ on_properties_changed(ProxyLink *link, const char *path, GVariant *args)
     const char *interface;
 
     g_variant_get(args, "(&s@a{sv}^a&s)", &interface, &changed, &invalidated);
-    if (g_str_equal(interface, DOMAIN_INTERFACE) || g_str_equal(interface, HYPERVISOR_INTERFACE))
+    if (g_str_equal(interface, DOMAIN_INTERFACE) ||
+        g_str_equal(interface, link->daemon->root_interface))
         proxy_mirror_change(link->mirror, path, changed, invalidated);
 }
 
@@ -331,7 +333,7 @@ static const struct {
     {PROPERTIES_INTERFACE, "PropertiesChanged", "(sa{sv}as)", on_properties_changed},
     {MANAGER_INTERFACE, "InterfacesAdded", "(oa{sa{sv}})", on_interfaces_added},
     {MANAGER_INTERFACE, "InterfacesRemoved", "(oas)", on_interfaces_removed},
-    {HYPERVISOR_INTERFACE, "Event", "(tsoa{sv})", on_event},
+    {NULL, "Event", "(tsoa{sv})", on_event}, /* the daemon's root interface */
     {DOMAIN_INTERFACE, "MonitorEvent", "(sxus)", on_monitor_event},
 };
 
@@ -345,7 +347,8 @@ on_signal(VbWire *wire, GDBusMessage *message, gpointer data)
 
     for (guint i = 0; args && i < G_N_ELEMENTS(signals); i++)
         if (g_str_equal(signals[i].signal, member) &&
-            g_str_equal(signals[i].interface, interface) &&
+            g_str_equal(signals[i].interface ? signals[i].interface : link->daemon->root_interface,
+                        interface) &&
             g_variant_is_of_type(args, G_VARIANT_TYPE(signals[i].type)))
             signals[i].handle(link, g_dbus_message_get_path(message), args);
 }
@@ -379,6 +382,15 @@ on_managed_objects(ProxyLink *link, GVariant *reply)
     wake(link, NULL);
 }
 
+/* Without a mirror only the position in the event log is to be found, and it has been. */
+static void
+on_synced(ProxyLink *link, GVariant *reply)
+{
+    link->state = LINK_READY;
+    link->is_resync = FALSE;
+    wake(link, NULL);
+}
+
 static void
 on_closed(VbWire *wire, const GError *error, gpointer data)
 {
@@ -393,17 +405,24 @@ link_sync(ProxyLink *link)
     const char *root = link->daemon->root_path;
     const VbWireCall subscribe = {root, PEER_INTERFACE, "Subscribe", NULL, "()", CALL_TIMEOUT_MS};
     const VbWireCall properties = {root,      PROPERTIES_INTERFACE,
-                                   "GetAll",  g_variant_new("(s)", HYPERVISOR_INTERFACE),
+                                   "GetAll",  g_variant_new("(s)", link->daemon->root_interface),
                                    "(a{sv})", CALL_TIMEOUT_MS};
     const VbWireCall objects = {root, MANAGER_INTERFACE, "GetManagedObjects",
                                 NULL, "(a{oa{sa{sv}}})", CALL_TIMEOUT_MS};
+    const VbWireCall ping = {root,           "org.freedesktop.DBus.Peer", "Ping", NULL, "()",
+                             CALL_TIMEOUT_MS};
 
     link->state = LINK_SYNCING;
     vb_wire_set_handler(link->wire, &wire_handler, link);
     link_call(link, &subscribe, on_subscribed);
     catch_up(link);
-    link_call(link, &properties, on_root_properties);
-    link_call(link, &objects, on_managed_objects);
+    if (link->daemon->has_mirror) {
+        link_call(link, &properties, on_root_properties);
+        link_call(link, &objects, on_managed_objects);
+    } else {
+        g_variant_unref(g_variant_ref_sink(properties.args));
+        link_call(link, &ping, on_synced);
+    }
 }
 
 static gboolean

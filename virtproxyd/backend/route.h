@@ -11,14 +11,16 @@ typedef enum {
     PROXY_CONV_BOOL,         /* i -> b */
     PROXY_CONV_MAYBE_STRING, /* ms -> s (absent: "") and s -> ms */
     PROXY_CONV_UUID,         /* ay -> s */
-    PROXY_CONV_CHARS,   /* s -> ay with its NUL; value: fixed length, 0 for as long as needed */
-    PROXY_CONV_DOMAIN,  /* (sayi) <-> o */
-    PROXY_CONV_DOMAINS, /* a(sayi) <-> ao */
-    PROXY_CONV_PARAMS,  /* a(sv) <-> a{sv} */
-    PROXY_CONV_RECORDS, /* a(oa{sv}) -> a((sayi)a(sv)) */
-    PROXY_CONV_DEFAULT, /* the number in value, or the empty string */
-    PROXY_CONV_COUNT,   /* length of the list at source; see limit */
-    PROXY_CONV_SELF,    /* the domain that was called */
+    PROXY_CONV_CHARS,    /* s -> ay with its NUL; value: fixed length, 0 for as long as needed */
+    PROXY_CONV_DOMAIN,   /* (sayi) <-> o */
+    PROXY_CONV_DOMAINS,  /* a(sayi) <-> ao */
+    PROXY_CONV_PARAMS,   /* a(sv) <-> a{sv} */
+    PROXY_CONV_RECORDS,  /* a(oa{sv}) -> a((sayi)a(sv)) */
+    PROXY_CONV_DEFAULT,  /* the number in value, or the empty string */
+    PROXY_CONV_COUNT,    /* length of the list at source; see limit */
+    PROXY_CONV_SELF,     /* the domain that was called */
+    PROXY_CONV_NODEDEV,  /* o -> (s): a node device by its name */
+    PROXY_CONV_NODEDEVS, /* ao -> a(s) */
 } ProxyConv;
 
 typedef struct {
@@ -31,7 +33,12 @@ typedef struct {
     const char *name; /* D-Bus argument or property */
 } ProxyStep;
 
-typedef enum { PROXY_TARGET_ROOT, PROXY_TARGET_DOMAIN } ProxyTarget;
+typedef enum {
+    PROXY_TARGET_ROOT,
+    PROXY_TARGET_DOMAIN,
+    PROXY_TARGET_NODEDEVS, /* root object of virtnodedevd */
+    PROXY_TARGET_NODEDEV,  /* the device that the first argument names */
+} ProxyTarget;
 typedef enum {
     PROXY_ROUTE_METHOD,
     PROXY_ROUTE_SET,    /* Properties.Set */

@@ -4,6 +4,7 @@
 #include "backend/session.h"
 #include "base/error.h"
 #include "backend/events.h"
+#include "backend/events-named.h"
 
 #define READ_TIMEOUT_MS 30000
 /* A change may take long (a guest that saves its memory), and its outcome must be told. */
@@ -32,7 +33,8 @@ session_unref(gpointer data)
 
     if (--session->ref_count > 0)
         return;
-    g_clear_pointer(&session->peer, vb_wire_unref);
+    for (guint i = 0; i < PROXY_N_DAEMONS; i++)
+        g_clear_pointer(&session->lines[i].peer, vb_wire_unref);
     g_free(session);
 }
 
@@ -48,7 +50,11 @@ proxy_session_of(ProxyBackend *backend, ProxyClient *client)
     session->backend = backend;
     session->client = client;
     session->is_readonly = proxy_client_is_readonly(client);
-    g_queue_init(&session->waiting);
+    for (guint i = 0; i < PROXY_N_DAEMONS; i++) {
+        session->lines[i].session = session;
+        session->lines[i].daemon = i == PROXY_DAEMON_QEMU ? &backend->daemon : &backend->nodedev;
+        g_queue_init(&session->lines[i].waiting);
+    }
     proxy_client_set_data(client, session, session_unref);
     if (!backend->sessions && backend->busy)
         backend->busy(TRUE, backend->busy_data);
@@ -70,8 +76,10 @@ proxy_session_end(ProxySession *session)
     session->client = NULL;
     backend->sessions = g_list_remove(backend->sessions, session);
     g_clear_pointer(&session->events, proxy_events_free);
-    if (session->peer)
-        vb_wire_close(session->peer);
+    proxy_named_events_clear(session);
+    for (guint i = 0; i < PROXY_N_DAEMONS; i++)
+        if (session->lines[i].peer)
+            vb_wire_close(session->lines[i].peer);
     if (backend->sessions)
         return;
     proxy_link_set_wanted(backend->link, FALSE);
@@ -195,6 +203,12 @@ proxy_call_fail_code(ProxyCall *call, int code, const char *format, ...)
 
 /* ---- calls to the daemon ---- */
 
+static ProxyLine *
+line_of(const ProxyCall *call)
+{
+    return &call->session->lines[call->daemon];
+}
+
 static void
 peer_call_free(PeerCall *peer_call)
 {
@@ -249,12 +263,12 @@ translate_error(PeerCall *peer_call, GError *cause)
     if (proxy_peer_is_lost(cause)) {
         vb_error_set(&error, VIR_ERR_SYSTEM_ERROR,
                      "Cannot recv data: %s went away during the call, its outcome is unknown",
-                     peer_call->call->session->backend->daemon.name);
+                     line_of(peer_call->call)->daemon->name);
         return error;
     }
     if (g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_TIMED_OUT)) {
         vb_error_set(&error, VIR_ERR_OPERATION_TIMEOUT, "%s did not answer within %d seconds",
-                     peer_call->call->session->backend->daemon.name, READ_TIMEOUT_MS / 1000);
+                     line_of(peer_call->call)->daemon->name, READ_TIMEOUT_MS / 1000);
         return error;
     }
     if (g_error_matches(cause, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD) ||
@@ -308,17 +322,18 @@ on_peer_body(gpointer data, const guint8 *body, gsize length)
 static void
 on_peer_connected(gpointer data, VbWire *wire, const GError *cause)
 {
-    ProxySession *session = data;
+    ProxyLine *line = data;
+    ProxySession *session = line->session;
     g_autoptr(GError) error = cause ? g_error_copy(cause) : NULL;
-    GQueue waiting = session->waiting;
+    GQueue waiting = line->waiting;
 
-    session->is_connecting = FALSE;
-    g_queue_init(&session->waiting);
+    line->is_connecting = FALSE;
+    g_queue_init(&line->waiting);
     if (wire && !session->client) {
         g_clear_pointer(&wire, vb_wire_unref);
         vb_error_set(&error, VIR_ERR_SYSTEM_ERROR, "%s", "Cannot recv data: the client has gone");
     }
-    session->peer = wire;
+    line->peer = wire;
     while (!g_queue_is_empty(&waiting)) {
         PeerCall *peer_call = g_queue_pop_head(&waiting);
 
@@ -333,16 +348,17 @@ on_peer_connected(gpointer data, VbWire *wire, const GError *cause)
 }
 
 static void
-session_connect(ProxySession *session)
+line_connect(ProxyLine *line)
 {
+    ProxySession *session = line->session;
     ProxyClient *client = session->client;
 
-    session->is_connecting = TRUE;
+    line->is_connecting = TRUE;
     session->ref_count++;
-    proxy_peer_connect(&session->backend->daemon,
+    proxy_peer_connect(line->daemon,
                        proxy_peer_identity(proxy_client_uid(client), proxy_client_gid(client),
                                            proxy_client_pid(client), session->is_readonly),
-                       on_peer_connected, session);
+                       on_peer_connected, line);
 }
 
 static int
@@ -356,7 +372,7 @@ peer_call_timeout(const PeerCall *peer_call)
 static void
 peer_call_send(PeerCall *peer_call)
 {
-    ProxySession *session = peer_call->call->session;
+    ProxyLine *line = line_of(peer_call->call);
     const VbWireCall call = {
         .path = peer_call->path,
         .interface = peer_call->interface,
@@ -367,15 +383,15 @@ peer_call_send(PeerCall *peer_call)
         .body_type = peer_call->body_type,
     };
 
-    if (session->peer && vb_wire_is_closed(session->peer))
-        g_clear_pointer(&session->peer, vb_wire_unref);
-    if (session->peer) {
-        vb_wire_call(session->peer, &call, on_peer_reply, peer_call);
+    if (line->peer && vb_wire_is_closed(line->peer))
+        g_clear_pointer(&line->peer, vb_wire_unref);
+    if (line->peer) {
+        vb_wire_call(line->peer, &call, on_peer_reply, peer_call);
         return;
     }
-    g_queue_push_tail(&session->waiting, peer_call);
-    if (!session->is_connecting)
-        session_connect(session);
+    g_queue_push_tail(&line->waiting, peer_call);
+    if (!line->is_connecting)
+        line_connect(line);
 }
 
 /**

@@ -10,28 +10,41 @@
 #include "rpc/rpc.h"
 
 typedef struct _ProxyEvents ProxyEvents;
+typedef struct _ProxyNamedEvents ProxyNamedEvents;
+
+typedef enum { PROXY_DAEMON_QEMU, PROXY_DAEMON_NODEDEV, PROXY_N_DAEMONS } ProxyDaemonId;
 
 struct _ProxyBackend {
-    ProxyDaemon daemon;
+    ProxyDaemon daemon; /* the hypervisor's */
+    ProxyDaemon nodedev;
     ProxyNames names;
-    ProxyLink *link;
-    gboolean is_session; /* serves qemu:///session */
+    ProxyLink *link;         /* to the hypervisor's daemon */
+    ProxyLink *nodedev_link; /* for events only: wanted while a client listens */
+    gboolean is_session;     /* serves qemu:///session */
     GList *sessions;
     GHashTable *handlers; /* ProxyProcedure -> ProxyHandler */
     ProxyBusy busy;
     gpointer busy_data;
 };
 
+/* a client's own connection to one daemon */
 typedef struct {
+    struct _ProxySession *session;
+    const ProxyDaemon *daemon;
+    VbWire *peer; /* with the client's identity; NULL: none yet, or lost */
+    gboolean is_connecting;
+    GQueue waiting; /* of PeerCall: for the peer connection */
+} ProxyLine;
+
+typedef struct _ProxySession {
     int ref_count;
     ProxyBackend *backend;
     ProxyClient *client; /* NULL once it has gone */
     gboolean is_open;
     gboolean is_readonly;
-    VbWire *peer; /* to the daemon, with the client's identity; NULL: none yet, or lost */
-    gboolean is_connecting;
-    GQueue waiting;      /* of PeerCall: for the peer connection */
-    ProxyEvents *events; /* what the client listens to; NULL: nothing */
+    ProxyLine lines[PROXY_N_DAEMONS];
+    ProxyEvents *events;            /* what the client listens to; NULL: nothing */
+    ProxyNamedEvents *node_devices; /* the same of node devices */
 } ProxySession;
 
 /* a request on its way; ends with exactly one of proxy_call_reply*, proxy_call_fail */
@@ -39,6 +52,7 @@ typedef struct {
     ProxyRequest *request;
     ProxySession *session;
     const ProxyRouteEntry *entry;
+    ProxyDaemonId daemon; /* that proxy_call_dbus() calls */
     guint attempts;
     gboolean is_patient; /* a human is asked: no deadline */
     GVariant *reply;     /* D-Bus reply that waits for the barrier */

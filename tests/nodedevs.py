@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Helpers for the tests of node devices: a stack in a network namespace of its own, devices made in it, libvirtd beside."""
+
+import contextlib
+import os
+import subprocess
+import xml.etree.ElementTree as ET
+
+from gi.repository import GLib
+
+from harness import wait_for
+
+NODEDEV, ROOT = "org.virtbus.NodeDev", "/org/virtbus/nodedev"
+DEVICES, DEVICE = "org.virtbus.NodeDevices1", "org.virtbus.NodeDevice1"
+# sysfs shows the network devices of the namespace that mounted it
+OWN_NETWORK = ("unshare", "--net", "--mount", "--propagation", "private", "sh", "-c",
+               'mount -t sysfs sysfs /sys && exec "$@"', "sh")
+
+
+def path_of(name):
+    return "%s/device/%s" % (ROOT, name)
+
+
+def call(stack, method, args=None, path=ROOT, interface=DEVICES):
+    """Calls a method of the daemon."""
+    return stack.call(path, interface + "." + method, args, name=NODEDEV)
+
+
+def get(stack, name, member):
+    """One property of a device."""
+    return stack.get(path_of(name), DEVICE, member, name=NODEDEV)
+
+
+def names(stack, *args):
+    return stack.virsh("nodedev-list", *args).out.split()
+
+
+def xml(stack, name, *args):
+    return ET.fromstring(stack.virsh("nodedev-dumpxml", name, *args).out)
+
+
+def canonical(text):
+    """XML without what layout adds."""
+    return ET.canonicalize(text, strip_text=True)
+
+
+class Network:
+    """Commands in the stack's network namespace."""
+
+    def __init__(self, stack):
+        self.argv = ["nsenter", "--net", "--mount", "--target", str(stack.process.pid)]
+
+    def run(self, *argv, check=True):
+        return subprocess.run([*self.argv, *argv], check=check, text=True, capture_output=True)
+
+    def ip(self, *args):
+        return self.run("ip", *args)
+
+
+@contextlib.contextmanager
+def loop_device(folder, size_mib=4):
+    """A loop device with a file behind it; yields its name."""
+    path = os.path.join(folder, "disk.img")
+    with open(path, "wb") as f:
+        f.truncate(size_mib << 20)
+    device = subprocess.check_output(["losetup", "--find", "--show", path], text=True).strip()
+    try:
+        yield os.path.basename(device)
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
+
+
+def lifecycle(name, event):
+    """For Recorder.wait_for(): event @event (0 created, 1 deleted) of the device that begins with @name."""
+    def is_it(_path, _interface, member, args):
+        return (member == "Event" and args[1] == "lifecycle" and args[3]["event"] == event
+                and args[3]["name"].startswith(name))
+    return is_it
+
+
+def wait_name(stack, prefix, is_there=True):
+    """The device whose name begins with @prefix, once it is there; or not any more."""
+    def look():
+        found = [n for n in names(stack) if n.startswith(prefix)]
+        return found[0] if found and is_there else not found and not is_there
+    return wait_for(look, 10, "%s to %s" % (prefix, "come" if is_there else "go"))
+
+
+def u(flags):
+    return GLib.Variant("(u)", (flags,))

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of virtnodedevd/bus share. */
+#pragma once
+#include "base/error.h"
+#include "bus/bus.h"
+#include "vb-dbus-info.h"
+
+#define NODEDEVS_INTERFACE "org.virtbus.NodeDevices1"
+#define NODEDEV_INTERFACE "org.virtbus.NodeDevice1"
+#define NODEDEV_PREFIX NODEDEV_BUS_ROOT "/device/"
+
+struct _NodedevBus {
+    VbService *service;
+    NodedevManager *manager;
+    VbObject *root;
+};
+
+extern const VbInterface nodedev_bus_devices_interface; /* its handlers get the NodedevBus */
+extern const VbInterface nodedev_bus_device_interface;  /* its handlers get the NodedevDevice */
+
+char *nodedev_bus_path(const char *name);
+GVariant *nodedev_bus_paths(GPtrArray *devices); /* (transfer floating) ao, of NodedevDevice */
+NodedevBus *nodedev_bus_of(VbCall *call);
+void nodedev_bus_send_event(NodedevBus *bus, const VbEvent *event);
+GVariant *nodedev_bus_method_events_since(gpointer data, VbCall *call, GVariant *args,
+                                          GError **error);
