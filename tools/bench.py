@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The figures of docs/benchmarks.md: virtbus beside Debian's libvirtd, in the same run.
 
-    bench.py [--rounds 5] [--domains 1000] [--only virtbus|libvirtd] [--rows ROW,...] [--json FILE]
+    bench.py [--rounds 5] [--domains 1000] [--only virtbus|libvirtd] [--json FILE]
 
 Both serve private roots on the same file system, with /run on tmpfs as on a real machine, and
 are asked by the same client in turns, round by round; the figure is the median of the rounds'
@@ -317,13 +317,12 @@ def measure_many(server, cfg):
     for i in range(cfg.domains):
         conn.defineXML(definition(TYPICAL, "bench-many-%d" % i))
     domains = conn.listAllDomains(0)
-    calls = {"list": (conn.listAllDomains, (0,), 10), "stats": (conn.getAllDomainStats, (0, 0), 5),
-             "xml": (lambda: [d.XMLDesc(0) for d in domains], (), 3)}
-    out = {row: statistics.median(timed(function, *args) for _ in range(n))
-           for row, (function, args, n) in calls.items() if row in cfg.rows}
+    out = {"list": statistics.median(timed(conn.listAllDomains, 0) for _ in range(10)),
+           "stats": statistics.median(timed(conn.getAllDomainStats, 0, 0) for _ in range(5)),
+           "xml": statistics.median(timed(lambda: [d.XMLDesc(0) for d in domains])
+                                    for _ in range(3))}
     conn.close()
-    if "cold_many" in cfg.rows:
-        out["cold_many"] = statistics.median(server.cold_start() for _ in range(3))
+    out["cold_many"] = statistics.median(server.cold_start() for _ in range(3))
     conn = libvirt.open(server.uri)
     for domain in conn.listAllDomains(0):
         domain.undefine()
@@ -339,14 +338,7 @@ def measure_cold(server, cfg):
     return out
 
 
-# function, rows that it gives
-MEASURES = (
-    (measure_cold, {"cold", "pss"}),
-    (measure_info, {"info"}),
-    (measure_start, {"start", "destroy"}),
-    (measure_define, {"define"}),
-    (measure_many, {"list", "stats", "xml", "cold_many"}),
-)
+MEASURES = (measure_cold, measure_info, measure_start, measure_define, measure_many)
 
 # (row, unit, text, target: a ratio to libvirtd, or a limit)
 ROWS = (
@@ -379,7 +371,7 @@ def figure(results, row, unit):
 def table(results, cfg):
     yield "| what (through virtproxyd) | libvirtd | virtbus | ratio | target |"
     yield "|---|---|---|---|---|"
-    for row, unit, text, target in (r for r in ROWS if r[0] in cfg.rows):
+    for row, unit, text, target in ROWS:
         theirs, a = figure(results.get("libvirtd"), row, unit)
         ours, b = figure(results.get("virtbus"), row, unit)
         ratio = "%.2f ×" % (b / a) if a and b else "–"
@@ -405,8 +397,8 @@ def machine():
 
 
 def one_round(servers, cfg, samples):
-    for measure, rows in MEASURES:
-        for server in servers if rows & cfg.rows else ():
+    for measure in MEASURES:
+        for server in servers:
             try:
                 values = measure(server, cfg)
             except Exception as e:      # a row that fails is told as such, the others count
@@ -423,14 +415,6 @@ def watch(seconds):
     timer.start()
 
 
-def row_names(text):
-    names = set(text.split(","))
-    unknown = names - {row[0] for row in ROWS}
-    if unknown:
-        raise argparse.ArgumentTypeError("no row " + ", ".join(sorted(unknown)))
-    return names
-
-
 def arguments():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -440,9 +424,6 @@ def arguments():
     parser.add_argument("--defines", type=int, default=100, help="per round")
     parser.add_argument("--cold", type=int, default=5, help="cold starts per round")
     parser.add_argument("--only", choices=("virtbus", "libvirtd"))
-    names = [row[0] for row in ROWS]
-    parser.add_argument("--rows", type=row_names, default=set(names), metavar="ROW,...",
-                        help="only these of " + ", ".join(names))
     parser.add_argument("--json", metavar="FILE", help="every sample")
     parser.add_argument("--limit", type=int, default=3600, help="seconds for everything")
     return parser.parse_args()

@@ -7,6 +7,7 @@
 #include "domain-private.h"
 #include "monitor.h"
 #include "prepare.h"
+#include "resctrl.h"
 #include "save.h"
 #include "status.h"
 #include "store/store.h"
@@ -394,21 +395,56 @@ qemu_start_migration_event(QemuDomain *domain, const char *status)
         on_loaded(start);
 }
 
-/* All questions leave at once; the emulator answers in order, "cont" is the last. */
+static void
+go_on(QemuDomain *domain)
+{
+    if (domain->starting->image)
+        load_image(domain);
+    else if (!stays_paused(domain->starting))
+        ask(domain, "cont", NULL, NULL);
+}
+
+static void
+on_placed(QemuDomain *domain, GError *error, gpointer data)
+{
+    QemuTransition *start = domain->starting;
+    if (!start || start->error)
+        return;
+    if (error) {
+        start_fail(start, g_error_copy(error));
+        return;
+    }
+    if (!domain->qmp || domain->is_exited)
+        return; /* its end tells the failure */
+    go_on(domain);
+    if (--start->n_pending == 0)
+        start_succeed(start);
+}
+
+/* The vCPUs' threads are known, and nothing of the guest has run. */
+static void
+place_vcpus(const VbJson *result, QemuDomain *domain)
+{
+    qemu_start_take_vcpus(result, domain);
+    domain->starting->n_pending++;
+    qemu_resctrl_create(domain, on_placed, NULL);
+}
+
+/* All questions leave at once; the emulator answers in order, "cont" is the last. Only a guest whose threads have to be
+ * placed first waits for an answer. */
 void
 qemu_start_connected(QemuDomain *domain)
 {
+    const gboolean is_placed = qemu_resctrl_is_wanted(domain->live);
     qemu_crash_point("start-connected");
-    ask(domain, "query-cpus-fast", NULL, qemu_start_take_vcpus);
+    ask(domain, "query-cpus-fast", NULL, is_placed ? place_vcpus : qemu_start_take_vcpus);
     ask(domain, "query-chardev", NULL, on_chardevs);
     set_passwords(domain);
     set_memory(domain);
     set_stats_period(domain);
     set_reboot_action(domain);
-    if (domain->starting->image)
-        load_image(domain);
-    else if (!stays_paused(domain->starting))
-        ask(domain, "cont", NULL, NULL);
+    if (!is_placed)
+        go_on(domain);
 }
 
 /* ---- the process ---- */
@@ -579,7 +615,8 @@ complete(gpointer data)
     VbDomainDef *def =
         domain->manager ? qemu_manager_parse(domain->manager, completion->xml, 0, &error) : NULL;
     if (def && domain->config && !is_filled_in(domain->config)) {
-        qemu_domain_set_config(domain, g_steal_pointer(&def));
+        vb_domain_free(domain->config);
+        domain->config = g_steal_pointer(&def);
         qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
     }
     if (!error && domain->config && !is_filled_in(domain->config))

@@ -5,6 +5,7 @@
 #include "domain-private.h"
 #include "monitor.h"
 #include "prepare.h"
+#include "resctrl.h"
 #include "save.h"
 #include "status.h"
 #include "store/store.h"
@@ -57,7 +58,10 @@ remove_folder(const char *path)
 static const struct {
     const char *kind;
     void (*func)(const char *what);
-} owed_rows[] = {{"file ", remove_file}, {"dir ", remove_folder}, {"tap ", qemu_net_remove_tap}};
+} owed_rows[] = {{"file ", remove_file},
+                 {"dir ", remove_folder},
+                 {"tap ", qemu_net_remove_tap},
+                 {"resctrl ", qemu_resctrl_remove_owed}};
 
 /**
  * qemu_domain_clean_up:
@@ -114,6 +118,7 @@ forget_run(QemuDomain *domain)
     qemu_facts_free(domain->facts);
     domain->facts = qemu_facts_new();
     g_hash_table_remove_all(domain->consoles);
+    domain->resctrl_before = (QemuResctrlBefore){0};
     g_array_set_size(domain->vcpu_tids, 0);
     g_clear_pointer(&domain->live, vb_domain_free);
     domain->is_updated = FALSE;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "domain-private.h"
 #include "monitor.h"
+#include "resctrl.h"
 #include "vcpus.h"
 
 #include <string.h>
@@ -48,13 +49,26 @@ ask(Resize *resize, const char *command, const char *arguments, QemuQmpDone done
     return FALSE;
 }
 
+/* threads that were not there before */
+static void
+place_new(QemuDomain *domain, const GArray *before)
+{
+    for (guint i = 0; i < domain->vcpu_tids->len; i++) {
+        const pid_t tid = g_array_index(domain->vcpu_tids, pid_t, i);
+        if (tid > 0 && (i >= before->len || g_array_index(before, pid_t, i) != tid))
+            qemu_resctrl_add_vcpu(domain, i, tid);
+    }
+}
+
 static void
 on_threads(const VbJson *result, const GError *error, gpointer data)
 {
     Resize *resize = data;
     if (!error) {
+        g_autoptr(GArray) before = g_array_copy(resize->domain->vcpu_tids);
         g_array_set_size(resize->domain->vcpu_tids, 0);
         qemu_start_take_vcpus(result, resize->domain);
+        place_new(resize->domain, before);
     }
     finish(resize, error);
 }

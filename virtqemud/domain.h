@@ -17,6 +17,12 @@ typedef struct _QemuSave QemuSave;             /* a save under way; save.c */
 typedef struct _QemuUnfinished QemuUnfinished; /* what a restart must know of it; save.h */
 typedef struct _QemuGuestJob QemuGuestJob;     /* guest-job.c */
 
+/* the reading that a rate is counted from */
+typedef struct {
+    gint64 at_us; /* monotonic; 0: none */
+    guint64 total, local, total_rate, local_rate;
+} QemuResctrlBefore;
+
 struct _QemuDomain {
     int ref_count;
     QemuManager *manager; /* NULL after it was removed */
@@ -25,12 +31,10 @@ struct _QemuDomain {
     char uuid_text[37];
 
     /* definitions */
-    VbDomainDef *config; /* stored; NULL: transient; only ever replaced: qemu_domain_set_config() */
+    VbDomainDef *config; /* stored; NULL: transient */
     VbDomainDef *live;   /* of the running guest; NULL: not running */
     gboolean is_autostart;
     gboolean is_updated; /* redefined while running */
-    guint64
-        revision; /* how often config was replaced: what is made of it is kept under this number */
 
     /* run time; valid while live != NULL */
     int id;                /* -1: not running */
@@ -42,9 +46,10 @@ struct _QemuDomain {
     char *monitor_path;
     GArray *vcpu_tids; /* pid_t per vCPU index; 0: offline */
     QemuFacts *facts;  /* never NULL */
-    GPtrArray *taint;  /* char *: words of libvirt */
-    GPtrArray
-        *owed; /* char *: clean-up due when the guest ends: "tap NAME", "file PATH", "dir PATH" */
+    QemuResctrlBefore resctrl_before;
+    GPtrArray *taint; /* char *: words of libvirt */
+    GPtrArray *
+        owed; /* char *: clean-up due when the guest ends: "tap NAME", "file PATH", "dir PATH", "resctrl PATH" */
     gboolean is_starting;
     gboolean is_shutting_down; /* system_powerdown was sent */
     gboolean has_fake_reboot;  /* reboot asked by the host: the guest's power-off starts it again */
@@ -139,8 +144,6 @@ void qemu_domain_execute(QemuDomain *domain, const char *command, const char *ar
 #define QEMU_QMP_TIMEOUT_MS 10000
 
 /* ---- state changes, for the core ---- */
-/* Takes @config in the place of the stored definition, which is freed. The one place that does so. */
-void qemu_domain_set_config(QemuDomain *domain, VbDomainDef *config);
 /* Sets state and reason, writes the status file, tells the listener. */
 void qemu_domain_set_state(QemuDomain *domain, int state, int reason);
 /* Appends to the event log and tells the listener. @details floating a{sv} or NULL */
@@ -157,6 +160,7 @@ typedef enum {
     QEMU_DOMAIN_CHANGED_MEMORY = 1 << 3, /* Memory */
     QEMU_DOMAIN_CHANGED_AUTOSTART = 1 << 4,
     QEMU_DOMAIN_CHANGED_NAME = 1 << 5,
+    QEMU_DOMAIN_CHANGED_RESCTRL = 1 << 6, /* ResctrlMonitoring */
 } QemuDomainChange;
 void qemu_domain_changed(QemuDomain *domain, guint changes);
 const char *qemu_domain_state_name(int state); /* "running", ... */

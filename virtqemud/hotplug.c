@@ -45,7 +45,8 @@ store(QemuPlug *plug, GError **error)
     }
     if (!qemu_manager_store(domain->manager, plug->next_config, error))
         return;
-    qemu_domain_set_config(domain, g_steal_pointer(&plug->next_config));
+    vb_domain_free(domain->config);
+    domain->config = g_steal_pointer(&plug->next_config);
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
 }
 

@@ -41,6 +41,7 @@ open_caps(VbService *service, VbHost *host, QemuAccelChoice accel)
         .run_dir = run_dir,
         .host = host,
         .procfs = vb_service_procfs(service),
+        .resctrl = vb_service_resctrl(service),
         .accel = accel,
     };
     return qemu_caps_cache_new(&config);
@@ -68,6 +69,7 @@ start(VbService *service, gpointer data, GError **error)
         .root = root,
         .procfs = vb_service_procfs(service),
         .sysfs = vb_service_sysfs(service),
+        .resctrl = vb_service_resctrl(service),
         .host = daemon->host,
         .caps = daemon->caps,
         .is_session = vb_service_is_session(service),

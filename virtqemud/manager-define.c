@@ -78,7 +78,8 @@ define(QemuManager *manager, VbDomainDef **def, GError **error)
     is_redefined = domain && domain->config;
     if (!domain)
         domain = qemu_manager_add(manager, (*def)->name, &(*def)->uuid);
-    qemu_domain_set_config(domain, g_steal_pointer(def));
+    g_clear_pointer(&domain->config, vb_domain_free);
+    domain->config = g_steal_pointer(def);
     domain->is_updated = qemu_domain_is_active(domain);
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
     qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_DEFINED,
@@ -217,7 +218,7 @@ qemu_domain_undefine(QemuDomain *domain, guint flags, GError **error)
 
     if (!check_undefine(domain, flags, nvram, error) || !remove_files(domain, flags, nvram, error))
         return FALSE;
-    qemu_domain_set_config(domain, NULL);
+    g_clear_pointer(&domain->config, vb_domain_free);
     domain->is_updated = FALSE;
     domain->is_autostart = FALSE;
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG | QEMU_DOMAIN_CHANGED_AUTOSTART);
@@ -261,7 +262,8 @@ settle_twins(QemuManager *manager, VbDomainDef *def, QemuDomain *domain)
         return;
     }
     qemu_manager_rename(manager, domain, def->name);
-    qemu_domain_set_config(domain, def);
+    vb_domain_free(domain->config);
+    domain->config = def;
 }
 
 /* takes @def */
@@ -285,7 +287,7 @@ add_loaded(QemuManager *manager, VbDomainDef *def, const char *file)
         return;
     }
     domain = qemu_manager_add(manager, def->name, &def->uuid);
-    qemu_domain_set_config(domain, def);
+    domain->config = def;
 }
 
 /* A name becomes part of paths. */

@@ -64,6 +64,7 @@ qemu_manager_new(const QemuManagerConfig *config, GError **error)
     manager->root = g_strdup(config->root && strcmp(config->root, "/") != 0 ? config->root : "");
     manager->procfs = g_strdup(config->procfs ? config->procfs : "/proc");
     manager->sysfs = g_strdup(config->sysfs ? config->sysfs : "/sys");
+    manager->resctrl = g_strdup(config->resctrl ? config->resctrl : "/sys/fs/resctrl");
     manager->is_session = config->is_session;
     manager->host = config->host;
     manager->caps = config->caps;
@@ -104,9 +105,10 @@ qemu_manager_free(QemuManager *manager)
     g_hash_table_unref(manager->by_uuid);
     vb_events_free(manager->events);
     vb_jobs_free(manager->jobs);
-    char *strings[] = {manager->root,       manager->procfs,        manager->sysfs,
-                       manager->config_dir, manager->autostart_dir, manager->run_dir,
-                       manager->lib_dir,    manager->log_dir,       manager->channel_dir};
+    char *strings[] = {manager->root,       manager->procfs,     manager->sysfs,
+                       manager->resctrl,    manager->config_dir, manager->autostart_dir,
+                       manager->run_dir,    manager->lib_dir,    manager->log_dir,
+                       manager->channel_dir};
     for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(strings[i]);
     g_free(manager);

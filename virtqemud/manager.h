@@ -13,6 +13,7 @@ typedef struct {
     const char *root;    /* "" or "/tmp/x": prefix of every path; copied */
     const char *procfs;  /* "/proc" */
     const char *sysfs;   /* "/sys" */
+    const char *resctrl; /* "/sys/fs/resctrl" */
     VbHost *host;        /* borrowed */
     QemuCapsCache *caps; /* borrowed */
     gboolean is_session;
@@ -35,6 +36,7 @@ struct _QemuManager {
     char *root;
     char *procfs;
     char *sysfs;
+    char *resctrl;
     VbHost *host; /* borrowed */
     gboolean is_session;
     QemuCapsCache *caps;

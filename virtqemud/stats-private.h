@@ -8,6 +8,7 @@ void qemu_stats_add(GVariantBuilder *values, GVariant *value, const char *name, 
     G_GNUC_PRINTF(3, 4);
 void qemu_stats_add_interfaces(QemuDomain *domain, GVariantBuilder *values, guint flags);
 void qemu_stats_add_blocks(QemuDomain *domain, GVariantBuilder *values, guint flags);
-void qemu_stats_append_image_sizes(QemuDomain *domain, GByteArray *inputs);
-void qemu_stats_read_images_ahead(GPtrArray *domains);
+/* resctrl-stats.c */
+void qemu_stats_add_cache_monitors(QemuDomain *domain, GVariantBuilder *values);
+void qemu_stats_add_bandwidth_monitors(QemuDomain *domain, GVariantBuilder *values, guint flags);
 guint64 qemu_stats_balloon_kib(const QemuDomain *domain);

@@ -3,9 +3,9 @@
 #include "base/error.h"
 #include "resctrl.h"
 
-/* what @taken has is no longer free; a cache that is one to @taken and split for @unused, or the other way round, too */
+/* What @taken has is no longer free. Bandwidth is a limit: a group without one was promised nothing. */
 static void
-subtract(VbResctrlSchemata *unused, const VbResctrlSchemata *taken)
+subtract(VbResctrlSchemata *unused, const VbResctrlSchemata *whole, const VbResctrlSchemata *taken)
 {
     for (guint i = 0; i < unused->rows->len; i++) {
         const VbResctrlRow *row = unused->rows->pdata[i];
@@ -13,9 +13,11 @@ subtract(VbResctrlSchemata *unused, const VbResctrlSchemata *taken)
             VbResctrlValue *value = &g_array_index(row->values, VbResctrlValue, j);
             const VbResctrlValue *used =
                 vb_resctrl_schemata_find(taken, row->level, row->scope, value->id);
+            const VbResctrlValue *most =
+                vb_resctrl_schemata_find(whole, row->level, row->scope, value->id);
             if (used && row->level > 0)
                 value->value &= ~used->value;
-            else if (used)
+            else if (used && used->value < most->value)
                 value->value -= MIN(used->value, value->value);
         }
     }
@@ -46,18 +48,10 @@ vb_resctrl_unused(const VbResctrlInfo *info, const VbResctrlSchemata *default_gr
                   const GPtrArray *groups)
 {
     VbResctrlSchemata *unused = make_whole(info, default_group);
-    g_autoptr(VbResctrlSchemata) ways = vb_resctrl_schemata_new();
-    /* ways of the default group are used by everyone else; its bandwidth is a limit, nothing that it was promised */
-    for (guint i = 0; i < default_group->rows->len; i++) {
-        const VbResctrlRow *row = default_group->rows->pdata[i];
-        for (guint j = 0; row->level > 0 && j < row->values->len; j++) {
-            const VbResctrlValue *value = &g_array_index(row->values, VbResctrlValue, j);
-            vb_resctrl_schemata_set(ways, row->level, row->scope, value->id, value->value);
-        }
-    }
-    subtract(unused, ways);
+    g_autoptr(VbResctrlSchemata) whole = make_whole(info, default_group);
+    subtract(unused, whole, default_group);
     for (guint i = 0; i < groups->len; i++)
-        subtract(unused, groups->pdata[i]);
+        subtract(unused, whole, groups->pdata[i]);
     return unused;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* org.virtbus.Domain1: its properties, and the table of its methods, which lie in bus-domain-*.c. */
 #include "bus/bus-private.h"
+#include "resctrl.h"
 
 static GVariant *
 new_string(const char *text)
@@ -148,6 +149,12 @@ prop_monitor_age(gpointer data)
     return g_variant_new_uint64(qemu_domain_get_monitor_age_ms(data));
 }
 
+static GVariant *
+prop_resctrl_monitoring(gpointer data)
+{
+    return new_string(qemu_resctrl_state_nick(qemu_resctrl_get_state(data)));
+}
+
 static const VbProperty properties[] = {
     {"Name", prop_name, NULL, NULL},
     {"Uuid", prop_uuid, NULL, NULL},
@@ -169,6 +176,7 @@ static const VbProperty properties[] = {
     {"Description", prop_description, NULL, NULL},
     {"Pid", prop_pid, NULL, NULL},
     {"MonitorAge", prop_monitor_age, NULL, NULL},
+    {"ResctrlMonitoring", prop_resctrl_monitoring, NULL, NULL},
 };
 
 #define METHOD_ROW(name, function, action) {name, qemu_bus_domain_##function, action},

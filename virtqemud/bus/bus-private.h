@@ -11,14 +11,11 @@
 #define HYPERVISOR_INTERFACE "org.virtbus.Hypervisor1"
 #define DOMAIN_INTERFACE "org.virtbus.Domain1"
 
-typedef struct _QemuBusRecord QemuBusRecord; /* statistics of a guest; bus-all-stats.c */
-
 struct _QemuBus {
     VbService *service;
     QemuManager *manager;
     VbObject *root;
     GHashTable *domains; /* QemuDomain -> VbObject */
-    GHashTable *records; /* QemuDomain -> QemuBusRecord */
     guint version;       /* of the default emulator; 0: not known */
 };
 
@@ -48,9 +45,6 @@ GVariant *qemu_bus_method_restore(gpointer data, VbCall *call, GVariant *args, G
 /* bus-domain-stats.c: @read runs once the facts of @kinds are as fresh as the deadline allows */
 typedef GVariant *(*QemuBusRead)(QemuDomain *domain, GVariant *args, GError **error);
 GVariant *qemu_bus_read_fresh(VbCall *call, QemuDomain *domain, guint kinds, QemuBusRead read);
-
-/* bus-all-stats.c */
-void qemu_bus_record_free(gpointer record);
 GVariant *qemu_bus_method_get_all_stats(gpointer data, VbCall *call, GVariant *args,
                                         GError **error);
 
@@ -63,6 +57,7 @@ GVariant *qemu_bus_method_events_since(gpointer data, VbCall *call, GVariant *ar
     ROW("Create", create, VB_ACTION_MANAGE)                                                        \
     ROW("Shutdown", shutdown, VB_ACTION_MANAGE)                                                    \
     ROW("Reboot", reboot, VB_ACTION_MANAGE)                                                        \
+    ROW("SetResctrlMonitoring", set_resctrl_monitoring, VB_ACTION_MANAGE)                          \
     ROW("Reset", reset, VB_ACTION_MANAGE)                                                          \
     ROW("Destroy", destroy, VB_ACTION_MANAGE)                                                      \
     ROW("Suspend", suspend, VB_ACTION_MANAGE)                                                      \

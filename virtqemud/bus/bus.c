@@ -140,6 +140,7 @@ static const struct {
     {QEMU_DOMAIN_CHANGED_CONFIG, "HasManagedSave"},
     {QEMU_DOMAIN_CHANGED_AUTOSTART | QEMU_DOMAIN_CHANGED_CONFIG, "Autostart"},
     {QEMU_DOMAIN_CHANGED_NAME, "Name"},
+    {QEMU_DOMAIN_CHANGED_RESCTRL | QEMU_DOMAIN_CHANGED_RUN, "ResctrlMonitoring"},
 };
 
 static void
@@ -158,7 +159,6 @@ domain_removed(QemuDomain *domain, gpointer data)
     QemuBus *bus = data;
     VbObject *object = g_hash_table_lookup(bus->domains, domain);
     g_hash_table_remove(bus->domains, domain);
-    g_hash_table_remove(bus->records, domain);
     vb_object_unexport(object);
 }
 
@@ -246,7 +246,6 @@ qemu_bus_new(VbService *service, QemuManager *manager)
     bus->service = service;
     bus->manager = manager;
     bus->domains = g_hash_table_new(NULL, NULL);
-    bus->records = g_hash_table_new_full(NULL, NULL, NULL, qemu_bus_record_free);
     bus->root = vb_service_export(service, QEMU_BUS_ROOT, interfaces, bus);
     ask_version(bus);
     qemu_manager_set_listener(manager, &listener, bus);
@@ -263,6 +262,5 @@ qemu_bus_free(QemuBus *bus)
     qemu_manager_set_listener(bus->manager, &nobody, NULL);
     vb_jobs_set_listener(bus->manager->jobs, NULL, NULL);
     g_hash_table_unref(bus->domains);
-    g_hash_table_unref(bus->records);
     g_free(bus);
 }

@@ -29,7 +29,7 @@ typedef struct {
 } Entry;
 
 struct _QemuCapsCache {
-    char *cache_dir, *run_dir, *procfs;
+    char *cache_dir, *run_dir, *procfs, *resctrl;
     VbHost *host, *own_host; /* own_host: NULL, or the same */
     char *host_identity;     /* read once: cpuinfo is slow on big hosts */
     QemuAccelChoice accel;
@@ -468,6 +468,7 @@ qemu_caps_cache_new(const QemuCapsConfig *config)
         cache->own_host = vb_host_new(NULL, config->procfs);
     cache->host = config->host ? config->host : cache->own_host;
     cache->procfs = g_strdup(config->procfs ? config->procfs : "/proc");
+    cache->resctrl = g_strdup(config->resctrl ? config->resctrl : "/sys/fs/resctrl");
     cache->accel = config->accel;
     cache->entries = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
     return cache;
@@ -485,6 +486,7 @@ qemu_caps_cache_free(QemuCapsCache *cache)
     g_free(cache->run_dir);
     vb_host_free(cache->own_host);
     g_free(cache->procfs);
+    g_free(cache->resctrl);
     g_free(cache->host_identity);
     g_free(cache);
 }
@@ -493,6 +495,12 @@ VbHost *
 qemu_caps_cache_host(QemuCapsCache *cache)
 {
     return cache->host;
+}
+
+const char *
+qemu_caps_cache_resctrl(QemuCapsCache *cache)
+{
+    return cache->resctrl;
 }
 
 /**

@@ -69,10 +69,14 @@ write_guest(GString *text, const QemuCaps *caps, const char *arch)
 
 /* @caps_list: QemuCaps of all emulators that answered. Returns (transfer full) the document. */
 char *
-qemu_capabilities_format(const GPtrArray *caps_list, VbHost *host)
+qemu_capabilities_format(const GPtrArray *caps_list, VbHost *host, const char *resctrl)
 {
     static const char *const transports[] = {"tcp", "rdma", NULL};
-    const VbHostCapabilities how = {.arch = qemu_caps_host_arch(), .transports = transports};
+    g_autoptr(VbResctrlInfo) info = vb_resctrl_info_read(resctrl);
+    const VbHostControl control = qemu_capabilities_control(info);
+    const VbHostCapabilities how = {.arch = qemu_caps_host_arch(),
+                                    .transports = transports,
+                                    .control = &control};
     GString *text = g_string_new("<capabilities>\n\n");
     const QemuCaps *x86_64 = NULL;
     gboolean has_i686 = FALSE;

@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "caps/caps.h"
+#include "host/capabilities.h"
+#include "resctrl/resctrl.h"
 #include <sys/stat.h>
 
 struct _QemuCaps {
@@ -80,13 +82,15 @@ const char *qemu_caps_host_arch(void);
 const char *qemu_caps_arch_from_target(const char *target); /* QEMU's "i386" -> "i686" */
 
 /* documents */
-char *qemu_capabilities_format(const GPtrArray *caps_list, VbHost *host);
+char *qemu_capabilities_format(const GPtrArray *caps_list, VbHost *host, const char *resctrl);
+VbHostControl qemu_capabilities_control(VbResctrlInfo *info); /* control.c */
 typedef struct {
     const QemuCaps *caps;
     const QemuMachine *machine;
     QemuAccel accel;
 } QemuDomainCapsInput;
 VbHost *qemu_caps_cache_host(QemuCapsCache *cache); /* borrowed */
+const char *qemu_caps_cache_resctrl(QemuCapsCache *cache);
 char *qemu_domain_caps_format(const QemuDomainCapsInput *input);
 /* Waits for the emulator that @query means and checks what else it says; @input is NULL on failure. Once, from the loop. */
 typedef void (*QemuCapsQueryDone)(const QemuDomainCapsInput *input, const GError *error,

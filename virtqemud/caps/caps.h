@@ -68,6 +68,7 @@ typedef struct {
     const char *run_dir;   /* ROOT/run/virtbus: sockets of probes */
     VbHost *host;          /* borrowed; NULL: this one */
     const char *procfs;    /* "/proc" */
+    const char *resctrl;   /* "/sys/fs/resctrl" */
     QemuAccelChoice
         accel; /* --accel: AUTO decides by a guest, TCG never offers KVM, KVM skips the test guest */
 } QemuCapsConfig;

@@ -28,7 +28,8 @@ finish_capabilities(CapabilitiesRequest *request)
     for (guint i = 0; i < request->n_emulators; i++)
         if (request->answers[i])
             g_ptr_array_add(list, request->answers[i]);
-    text = qemu_capabilities_format(list, qemu_caps_cache_host(request->cache));
+    text = qemu_capabilities_format(list, qemu_caps_cache_host(request->cache),
+                                    qemu_caps_cache_resctrl(request->cache));
     request->done(text, NULL, request->data);
     for (guint i = 0; i < request->n_emulators; i++)
         qemu_caps_unref(request->answers[i]);

@@ -71,7 +71,7 @@ test_unused(void)
         {"L3:0=1ff00;1=1ff0f", "L3:0=e0000;1=e0000", "L3:0=ff;1=f0\n", 0xfffff},
         {"L3:0=0f0", "", "L3:0=70f\n", 0x7ff},
         {"L3:0=fffff;1=fffff\nMB:0=100;1=100", "L3:0=3;1=3\nMB:0=30;1=100",
-         "L3:0=0;1=0\nMB:0=70;1=0\n", 0xfffff},
+         "L3:0=0;1=0\nMB:0=70;1=100\n", 0xfffff},
     };
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(VbResctrlInfo) info = make_info(cases[i].mask, 1, FALSE);
