@@ -12,7 +12,7 @@ import pytest
 from harness import SLOW, wait_for
 
 # what changes the world outside the process: dying before the N-th of each is a step
-STEPS = ("fsync", "rename", "unlink", "symlink", "mkdir", "ftruncate", "openat", "sendmsg",
+STEPS = ("fsync", "fdatasync", "pwrite64", "linkat", "rename", "unlink", "symlink", "mkdir", "ftruncate", "openat", "sendmsg",
          "clone3,vfork,clone", "kill,pidfd_send_signal")
 
 

@@ -126,8 +126,24 @@ file_text(const VbDomainDef *def)
 gboolean
 qemu_manager_store(const QemuManager *manager, const VbDomainDef *def, GError **error)
 {
-    g_autofree char *path = qemu_manager_config_path(manager, def->name);
+    g_autofree char *file = g_strconcat(def->name, ".xml", NULL);
     g_autofree char *text = file_text(def);
 
-    return vb_store_write(path, text, strlen(text), CONFIG_MODE, error);
+    return vb_store_log_write(manager->definitions, file, text, strlen(text), CONFIG_MODE, error);
+}
+
+/**
+ * qemu_manager_unstore:
+ * @manager: the manager
+ * @name: of a guest
+ *
+ * Returns: TRUE once the stored definition, if there was one, will not come back
+ * Errors: SYSTEM_ERROR
+ */
+gboolean
+qemu_manager_unstore(const QemuManager *manager, const char *name, GError **error)
+{
+    g_autofree char *file = g_strconcat(name, ".xml", NULL);
+
+    return vb_store_log_remove(manager->definitions, file, error);
 }

@@ -45,6 +45,8 @@ gboolean qemu_domain_set_metadata(QemuDomain *domain, const QemuMetadata *change
 
 /* Writes @def as a stored definition, durably. FALSE: the file is as it was. */
 gboolean qemu_manager_store(const QemuManager *manager, const VbDomainDef *def, GError **error);
+/* Removes the stored definition of @name, durably; a missing one is fine. */
+gboolean qemu_manager_unstore(const QemuManager *manager, const char *name, GError **error);
 /* the definitions that @flags (virDomainModificationImpact) mean; both may come back set; checked as libvirt does */
 gboolean qemu_domain_pick_defs(QemuDomain *domain, guint flags, VbDomainDef **ret_live,
                                VbDomainDef **ret_config, GError **error);

@@ -180,10 +180,9 @@ gboolean
 qemu_manager_finish_rename(const QemuManager *manager, const char *old_name, const char *new_name,
                            GError **error)
 {
-    g_autofree char *old_path = qemu_manager_config_path(manager, old_name);
-
     return rename_save(manager, old_name, new_name, error) &&
-           rename_autostart(manager, old_name, new_name, error) && vb_store_remove(old_path, error);
+           rename_autostart(manager, old_name, new_name, error) &&
+           qemu_manager_unstore(manager, old_name, error);
 }
 
 /**

@@ -181,7 +181,6 @@ remove_files(QemuDomain *domain, guint flags, const char *nvram, GError **error)
 {
     QemuManager *manager = domain->manager;
     g_autofree char *save = qemu_manager_save_path(manager, domain->name);
-    g_autofree char *config = qemu_manager_config_path(manager, domain->name);
     g_autofree char *link = qemu_manager_autostart_path(manager, domain->name);
 
     if ((flags & VIR_DOMAIN_UNDEFINE_MANAGED_SAVE) && !vb_store_remove(save, error))
@@ -194,7 +193,7 @@ remove_files(QemuDomain *domain, guint flags, const char *nvram, GError **error)
     if (!qemu_domain_is_active(domain) && (flags & VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA))
         qemu_manager_remove_metadata(manager, "checkpoint", domain->name);
     qemu_crash_point("undefine-before-remove");
-    if (!vb_store_remove(link, error) || !vb_store_remove(config, error))
+    if (!vb_store_remove(link, error) || !qemu_manager_unstore(manager, domain->name, error))
         return FALSE;
     qemu_crash_point("undefine-removed");
     return TRUE;

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define BOOT_ID "sys/kernel/random/boot_id" /* Source: random(4) */
+
 static void
 on_event(const VbEvent *event, gpointer data)
 {
@@ -51,6 +53,18 @@ set_paths(QemuManager *manager)
     manager->channel_dir = g_strconcat(root, "/var/lib/libvirt/qemu/channel/target", NULL);
 }
 
+/* Definitions are what they were when they were acknowledged from here on, whatever the machine went through. */
+static void
+open_definitions(QemuManager *manager)
+{
+    g_autofree char *path = g_build_filename(manager->lib_dir, "virtbus-definitions.log", NULL);
+    g_autofree char *boot_path = g_build_filename(manager->procfs, BOOT_ID, NULL);
+    g_autofree char *boot_id = NULL;
+    if (g_file_get_contents(boot_path, &boot_id, NULL, NULL))
+        g_strstrip(boot_id);
+    manager->definitions = vb_store_log_open(path, manager->config_dir, boot_id ? boot_id : "");
+}
+
 /**
  * qemu_manager_new:
  *
@@ -78,10 +92,12 @@ qemu_manager_new(const QemuManagerConfig *config, GError **error)
     g_autofree char *log = g_build_filename(manager->run_dir, "virtbus-events", NULL);
     if (make_folders(manager, error))
         manager->events = vb_events_open(log, error);
-    if (!manager->events)
+    if (!manager->events) {
         g_clear_pointer(&manager, qemu_manager_free);
-    else
-        vb_events_subscribe(manager->events, on_event, manager);
+        return NULL;
+    }
+    vb_events_subscribe(manager->events, on_event, manager);
+    open_definitions(manager);
     return manager;
 }
 
@@ -103,6 +119,7 @@ qemu_manager_free(QemuManager *manager)
     g_hash_table_unref(manager->by_id);
     g_hash_table_unref(manager->by_name);
     g_hash_table_unref(manager->by_uuid);
+    vb_store_log_close(manager->definitions);
     vb_events_free(manager->events);
     vb_jobs_free(manager->jobs);
     char *strings[] = {manager->root,       manager->procfs,     manager->sysfs,

@@ -8,6 +8,7 @@
 #include "events/events.h"
 #include "host/host.h"
 #include "job/job.h"
+#include "store/log.h"
 
 typedef struct {
     const char *root;    /* "" or "/tmp/x": prefix of every path; copied */
@@ -44,7 +45,8 @@ struct _QemuManager {
     GHashTable *by_name; /* name -> QemuDomain */
     GHashTable *by_id;   /* id -> QemuDomain: running or starting */
     VbEvents *events;
-    VbJobs *jobs; /* long operations, and those that ended within the hour */
+    VbStoreLog *definitions; /* of config_dir */
+    VbJobs *jobs;            /* long operations, and those that ended within the hour */
     int next_id;
     guint n_recovering; /* guests whose monitor is being reconnected */
     QemuManagerListener listener;

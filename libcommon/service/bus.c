@@ -122,6 +122,7 @@ vb_bus_close(VbService *service)
     while (g_hash_table_iter_next(&iter, NULL, &value))
         vb_client_go(value);
     g_hash_table_remove_all(service->clients);
+    vb_link_flush(service->bus);
     g_dbus_connection_flush_sync(service->bus->connection, NULL, NULL);
     g_signal_handlers_disconnect_by_data(service->bus->connection, service);
     vb_link_close(service->bus);

@@ -24,6 +24,7 @@ vb_link_unref(VbLink *link)
 {
     if (!g_atomic_ref_count_dec(&link->refs))
         return;
+    g_queue_clear_full(&link->outbox, g_object_unref);
     g_clear_object(&link->connection);
     g_clear_pointer(&link->wire, vb_wire_unref);
     g_free(link);
@@ -64,9 +65,24 @@ new_link(VbService *service)
 {
     VbLink *link = g_new0(VbLink, 1);
     g_atomic_ref_count_init(&link->refs);
+    g_queue_init(&link->outbox);
     link->service = service;
     return link;
 }
+
+typedef struct {
+    GSource source;
+    VbLink *link;
+} OutboxSource;
+
+static gboolean
+dispatch_outbox(GSource *source, GSourceFunc callback, gpointer data)
+{
+    vb_link_flush(((OutboxSource *)source)->link);
+    return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs outbox_funcs = {.dispatch = dispatch_outbox};
 
 /**
  * vb_link_new_bus:
@@ -78,6 +94,10 @@ vb_link_new_bus(VbService *service, GDBusConnection *connection)
 {
     VbLink *link = new_link(service);
     link->connection = g_object_ref(connection);
+    link->outbox_source = g_source_new(&outbox_funcs, sizeof(OutboxSource));
+    ((OutboxSource *)link->outbox_source)->link = link;
+    g_source_set_static_name(link->outbox_source, "virtbus outbox");
+    g_source_attach(link->outbox_source, NULL);
     link->filter = g_dbus_connection_add_filter(connection, receive, vb_link_ref(link), unref_link);
     return link;
 }
@@ -106,11 +126,14 @@ vb_link_close(VbLink *link)
 {
     if (link->is_closed)
         return;
+    vb_link_flush(link);
     link->is_closed = TRUE;
     link->is_subscribed = FALSE;
     if (link->wire) {
         vb_wire_close(link->wire);
     } else {
+        g_source_destroy(link->outbox_source);
+        g_clear_pointer(&link->outbox_source, g_source_unref);
         g_dbus_connection_remove_filter(link->connection, link->filter);
         g_dbus_connection_close(link->connection, NULL, NULL, NULL);
     }
@@ -132,6 +155,37 @@ send_on_bus(VbLink *link, GDBusMessage *message)
 }
 
 /**
+ * vb_link_flush:
+ *
+ * Everything that was sent on @link is on its way.
+ */
+void
+vb_link_flush(VbLink *link)
+{
+    GDBusMessage *message;
+    while ((message = g_queue_pop_head(&link->outbox))) {
+        send_on_bus(link, message);
+        g_object_unref(message);
+    }
+    if (link->outbox_source)
+        g_source_set_ready_time(link->outbox_source, -1);
+}
+
+/* Waking the bus's thread takes longer than answering a peer: the bus's signals wait until the peers have been served,
+ * yet never behind a reply of the bus's own. */
+static void
+post_on_bus(VbLink *link, GDBusMessage *message)
+{
+    if (g_dbus_message_get_message_type(message) == G_DBUS_MESSAGE_TYPE_SIGNAL) {
+        g_queue_push_tail(&link->outbox, g_object_ref(message));
+        g_source_set_ready_time(link->outbox_source, 0);
+        return;
+    }
+    vb_link_flush(link);
+    send_on_bus(link, message);
+}
+
+/**
  * vb_link_send:
  * @message: (transfer none): a reply of this connection, or a signal, which may go to several
  */
@@ -143,7 +197,7 @@ vb_link_send(VbLink *link, GDBusMessage *message)
     if (link->wire)
         vb_wire_send(link->wire, message);
     else
-        send_on_bus(link, message);
+        post_on_bus(link, message);
 }
 
 /* inbox */

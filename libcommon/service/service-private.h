@@ -72,6 +72,9 @@ struct _VbLink {
     gboolean is_closed;
     GDBusConnection *connection; /* the bus's; NULL: a peer's */
     guint filter;
+    GQueue
+        outbox; /* GDBusMessage: signals for the bus that leave with the next reply, or in the next turn */
+    GSource *outbox_source;
     VbWire *wire;           /* a peer's; NULL: the bus's */
     VbClient *client;       /* a peer's; NULL on the bus */
     gboolean is_subscribed; /* gets signals */
@@ -89,6 +92,7 @@ VbLink *vb_link_ref(VbLink *link);
 void vb_link_unref(VbLink *link);
 void vb_link_close(VbLink *link);
 void vb_link_send(VbLink *link, GDBusMessage *message);
+void vb_link_flush(VbLink *link); /* hands what waits in the outbox to the bus's thread */
 void vb_inbox_init(VbService *service);
 void vb_inbox_drain(VbService *service);
 void vb_inbox_clear(VbService *service);

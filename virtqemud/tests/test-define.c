@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <utime.h>
 #include <unistd.h>
 #include <glib/gstdio.h>
 #include "base/error.h"
@@ -11,8 +12,10 @@
 
 #define UUID_A "11111111-1111-4111-8111-111111111111"
 #define UUID_B "22222222-2222-4222-8222-222222222222"
+#define UUID_C "33333333-3333-4333-8333-333333333333"
 
 static char *top;
+static const char *procfs = "/proc";
 static GString *events; /* "NAME:EVENT/DETAIL " ... */
 
 static void
@@ -34,7 +37,7 @@ static QemuManager *
 open_manager(void)
 {
     static const QemuManagerListener listener = {.event = on_event};
-    const QemuManagerConfig config = {.root = top, .procfs = "/proc", .sysfs = "/sys"};
+    const QemuManagerConfig config = {.root = top, .procfs = procfs, .sysfs = "/sys"};
     g_autoptr(GError) error = NULL;
     QemuManager *manager = qemu_manager_new(&config, &error);
 
@@ -200,6 +203,41 @@ undefine_fails(QemuDomain *domain, guint flags, const char *message)
 
     g_assert_false(qemu_domain_undefine(domain, flags, &error));
     g_assert_cmpstr(error->message, ==, message);
+}
+
+/* The power went just after two definitions and the end of a third had been acknowledged. */
+static void
+test_power_cut(void)
+{
+    QemuManager *manager = set_up();
+    g_autofree char *log_path = path_of("/var/lib/libvirt/qemu/virtbus-definitions.log");
+    g_autofree char *a_path = path_of("/etc/libvirt/qemu/a.xml");
+    g_autofree char *b_path = path_of("/etc/libvirt/qemu/b.xml");
+    g_autofree char *next_boot = path_of("/next-boot");
+    g_autofree char *titled = guest_xml("a", UUID_A, "<title>changed</title>");
+    g_autofree char *log = NULL;
+    gsize length = 0;
+
+    (void)define(manager, "a", UUID_A);
+    qemu_manager_free(manager); /* the log's file is there when this returns */
+    manager = open_manager();
+    (void)define(manager, "gone", UUID_C);
+    g_assert_nonnull(qemu_manager_define(manager, titled, 0, NULL));
+    (void)define(manager, "b", UUID_B);
+    g_assert_true(qemu_domain_undefine(qemu_manager_find_by_name(manager, "gone", NULL), 0, NULL));
+    g_assert_true(g_file_get_contents(log_path, &log, &length, NULL));
+    qemu_manager_free(manager);
+    g_assert_true(g_file_set_contents(log_path, log, (gssize)length, NULL));
+    g_assert_cmpint(g_unlink(b_path), ==, 0);
+    g_assert_cmpint(truncate(a_path, 0), ==, 0);
+    g_assert_cmpint(g_utime(a_path, &(struct utimbuf){1000, 1000}), ==, 0);
+    procfs = next_boot;
+    manager = open_manager();
+    procfs = "/proc";
+    g_assert_cmpuint(g_hash_table_size(manager->by_uuid), ==, 2);
+    g_assert_cmpstr(qemu_manager_find_by_name(manager, "a", NULL)->config->title, ==, "changed");
+    g_assert_nonnull(qemu_manager_find_by_name(manager, "b", NULL));
+    tear_down(manager);
 }
 
 static void
@@ -531,6 +569,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/define/rules", test_rules);
     g_test_add_func("/define/restart", test_restart);
+    g_test_add_func("/define/power-cut", test_power_cut);
     g_test_add_func("/define/undefine", test_undefine);
     g_test_add_func("/define/rename", test_rename);
     g_test_add_func("/define/interrupted-rename", test_interrupted_rename);
