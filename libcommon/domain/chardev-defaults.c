@@ -55,6 +55,19 @@ vb_domain_sync_console(VbDomainDef *def)
     replace_first(def->consoles, console);
 }
 
+/* consoles are numbered as they come, whatever they say */
+static void
+number_consoles(GPtrArray *list)
+{
+    guint next = 0;
+
+    VB_DOMAIN_EACH(VbDomainChr, console, list)
+    {
+        console->port = next++;
+        console->has_port = TRUE;
+    }
+}
+
 gboolean
 vb_domain_fill_consoles(const VbDomainFill *fill, GError **error)
 {
@@ -63,6 +76,7 @@ vb_domain_fill_consoles(const VbDomainFill *fill, GError **error)
 
     if (strcmp(def->os.type, "hvm") != 0)
         return TRUE;
+    number_consoles(def->consoles);
     for (guint i = 1; i < VB_DOMAIN_COUNT(def->consoles); i++) {
         const VbDomainChr *other = g_ptr_array_index(def->consoles, i);
 
@@ -79,7 +93,7 @@ vb_domain_fill_consoles(const VbDomainFill *fill, GError **error)
     return TRUE;
 }
 
-/* ports count from 0 where none is given */
+/* a port that is not given follows the highest of those before it */
 static void
 fill_ports(GPtrArray *list)
 {
@@ -87,13 +101,9 @@ fill_ports(GPtrArray *list)
 
     VB_DOMAIN_EACH(VbDomainChr, chr, list)
     {
-        if (chr->has_port)
-            next = MAX(next, chr->port + 1);
-    }
-    VB_DOMAIN_EACH(VbDomainChr, chr, list)
-    {
         if (!chr->has_port)
-            chr->port = next++;
+            chr->port = next;
+        next = MAX(next, chr->port + 1);
         chr->has_port = TRUE;
     }
 }
@@ -155,8 +165,11 @@ fill_serial(const VbDomainFill *fill, VbDomainChr *serial)
 static void
 drop_generated_path(const VbDomainFill *fill, VbDomainChr *channel)
 {
-    const char *dir = fill->hints ? fill->hints->channel_dir : NULL;
+    static const char *const standard = "/var/lib/libvirt/qemu/channel/target";
     const char *rest = channel->source.path;
+    const char *dir = rest && g_str_has_prefix(rest, standard) ? standard
+                      : fill->hints                            ? fill->hints->channel_dir
+                                                               : NULL;
     const char *slash;
 
     if (!dir || !rest || !channel->target_name || channel->source.type != VB_DOMAIN_CHR_UNIX ||
@@ -179,9 +192,6 @@ fill_channel(VbDomainChr *channel)
     if (channel->channel_target == VB_DOMAIN_CHANNEL_TARGET_VIRTIO &&
         channel->source.type == VB_DOMAIN_CHR_SPICEVMC)
         vb_domain_fill_string(&channel->target_name, "com.redhat.spice.0");
-    if (channel->channel_target == VB_DOMAIN_CHANNEL_TARGET_VIRTIO &&
-        channel->source.type == VB_DOMAIN_CHR_QEMU_VDAGENT)
-        vb_domain_fill_string(&channel->target_name, "com.redhat.spice.0");
 }
 
 /* the first console belongs to the first serial port: without one when it is given, with one when it is missing */
@@ -190,7 +200,9 @@ pair_console(VbDomainDef *def)
 {
     VbDomainChr *serial = first(def->serials), *console = first(def->consoles);
 
-    if (serial && serial->serial_target == VB_DOMAIN_SERIAL_TARGET_ISA_DEBUG)
+    if (serial && (serial->serial_target == VB_DOMAIN_SERIAL_TARGET_ISA_DEBUG ||
+                   (!console && (serial->serial_target == VB_DOMAIN_SERIAL_TARGET_USB ||
+                                 serial->serial_target == VB_DOMAIN_SERIAL_TARGET_PCI))))
         return;
     if (serial && console && is_serial_console(console))
         replace_first(def->consoles, console_of(serial));
@@ -239,6 +251,5 @@ vb_domain_fill_chardevs(const VbDomainFill *fill, GError **error)
         if (!console->console_target)
             console->console_target = VB_DOMAIN_CONSOLE_TARGET_SERIAL;
     }
-    fill_ports(def->consoles);
     return TRUE;
 }

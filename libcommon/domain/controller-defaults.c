@@ -102,6 +102,56 @@ fill_default_usb(const VbDomainFill *fill)
     }
 }
 
+/* units of the host that sit on no controller yet: the lowest place that is free */
+static gboolean
+is_scsi_taken(const VbDomainDef *def, const VbDomainHostdev *self, guint controller, guint unit)
+{
+    VB_DOMAIN_EACH(VbDomainHostdev, other, def->hostdevs)
+    {
+        const VbDomainAddress *at = &other->info.address;
+
+        if (other != self && other->type == VB_DOMAIN_HOSTDEV_SCSI &&
+            at->type == VB_DOMAIN_ADDRESS_DRIVE && at->drive.controller == controller &&
+            at->drive.unit == unit && at->drive.target == 0)
+            return TRUE;
+    }
+    VB_DOMAIN_EACH(VbDomainDisk, disk, def->disks)
+    {
+        const int index = disk->bus == VB_DOMAIN_DISK_BUS_SCSI && disk->dst
+                              ? vb_domain_disk_name_to_index(disk->dst)
+                              : -1;
+
+        if (index >= 0 && (guint)index / 7 == controller && (guint)index % 7 == unit)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Source: libvirt gives each controller seven units, and makes the controllers before all others that it adds */
+static void
+fill_scsi_hostdevs(VbDomainDef *def)
+{
+    VB_DOMAIN_EACH(VbDomainHostdev, hostdev, def->hostdevs)
+    {
+        VbDomainAddress *at = &hostdev->info.address;
+        guint place = 0;
+
+        if (hostdev->type != VB_DOMAIN_HOSTDEV_SCSI)
+            continue;
+        if (at->type == VB_DOMAIN_ADDRESS_NONE) {
+            while (is_scsi_taken(def, hostdev, place / 7, place % 7))
+                place++;
+            at->type = VB_DOMAIN_ADDRESS_DRIVE;
+            at->drive.controller = place / 7;
+            at->drive.unit = place % 7;
+            at->drive.has_value = TRUE;
+        }
+        if (at->type == VB_DOMAIN_ADDRESS_DRIVE &&
+            !vb_domain_find_controller(def, VB_DOMAIN_CONTROLLER_SCSI, at->drive.controller))
+            vb_domain_add_controller(def, VB_DOMAIN_CONTROLLER_SCSI, at->drive.controller);
+    }
+}
+
 static gboolean
 fill_pci_root(VbDomainDef *def, GError **error)
 {
@@ -208,8 +258,6 @@ fill_models(const VbDomainFill *fill)
             fill_usb(fill, controller);
         else if (controller->type == VB_DOMAIN_CONTROLLER_SCSI)
             fill_scsi(fill, controller);
-        else if (controller->type == VB_DOMAIN_CONTROLLER_PCI && controller->has_pcihole64)
-            vb_domain_fill_string(&controller->pcihole64_unit, "KiB");
     }
 }
 
@@ -240,6 +288,7 @@ vb_domain_fill_controllers(const VbDomainFill *fill, GError **error)
     VB_DOMAIN_EACH(VbDomainController, controller, def->controllers)
     fill_companion(controller);
     sort_controllers(def);
+    fill_scsi_hostdevs(def);
     if (!fill->is_x86)
         return TRUE;
     fill_default_usb(fill);

@@ -57,8 +57,7 @@ static const VbXmlField controller_fields[] = {
     VB_XML_UINT(C, iothread, "driver/@iothread"),
     VB_XML_EMBED(C, virtio, "driver", vb_domain_virtio_type),
     VB_XML_EMBED(C, info, ".", vb_domain_info_type),
-    VB_XML_UINT64(C, pcihole64, "pcihole64", VB_XML_HAS(C, has_pcihole64), WHEN(PCI), ZERO),
-    VB_XML_STR(C, pcihole64_unit, "pcihole64/@unit", WHEN(PCI)),
+    VB_XML_SIZE(C, pcihole64_kib, "pcihole64", VB_XML_HAS(C, has_pcihole64), WHEN(PCI), ZERO),
 };
 VB_XML_TYPE(vb_domain_controller_type, VbDomainController, "controller", controller_fields,
             .doc = "A bus of the guest that other devices sit on.");

@@ -105,9 +105,8 @@ typedef struct {
         guint numa_node;
         gboolean has_numa_node;
     } target;
-    guint64 pcihole64;
-    char *pcihole64_unit;
-    gboolean has_pcihole64; /* unit: NULL is KiB */
+    guint64 pcihole64_kib;
+    gboolean has_pcihole64;
     /* scsi <driver> */
     guint queues, cmd_per_lun, max_sectors, iothread;
     VbTristate ioeventfd;

@@ -78,6 +78,7 @@ static const VbXmlField cpu_fields[] = {
     VB_XML_STR(C, cache_mode, "cache/@mode"),
     VB_XML_STR(C, maxphysaddr_mode, "maxphysaddr/@mode"),
     VB_XML_UINT(C, maxphysaddr_bits, "maxphysaddr/@bits"),
+    VB_XML_UINT(C, maxphysaddr_limit, "maxphysaddr/@limit"),
     VB_XML_LIST(C, features, "feature", feature_type),
     VB_XML_LIST(C, numa, "numa/cell", cell_type),
     VB_XML_LIST(C, numa_latencies, "numa/interconnects/latency", latency_type),
@@ -127,6 +128,63 @@ static const VbXmlField kvm_fields[] = {
 };
 static VB_XML_TYPE(kvm_type, K, "kvm", kvm_fields);
 
+static const VbXmlField xen_fields[] = {
+    VB_XML_SWITCH(VbDomainXenFeatures, e820_host, "e820_host/@state"),
+    VB_XML_SWITCH(VbDomainXenFeatures, passthrough, "passthrough/@state"),
+    VB_XML_STR(VbDomainXenFeatures, passthrough_mode, "passthrough/@mode"),
+};
+static VB_XML_TYPE(xen_type, VbDomainXenFeatures, "xen", xen_fields);
+
+static const VbXmlField hpt_fields[] = {
+    VB_XML_STR(VbDomainHpt, resizing, "@resizing"),
+    VB_XML_SIZE(VbDomainHpt, max_page_size_kib, "maxpagesize"),
+};
+static VB_XML_TYPE(hpt_type, VbDomainHpt, "hpt", hpt_fields);
+
+#define CAP(number, name) VB_XML_SWITCH(VbDomainContainerCaps, states[number], name "/@state")
+static const VbXmlField container_caps_fields[] = {
+    VB_XML_STR(VbDomainContainerCaps, policy, "@policy"),
+    CAP(0, "audit_control"),
+    CAP(1, "audit_write"),
+    CAP(2, "block_suspend"),
+    CAP(3, "chown"),
+    CAP(4, "dac_override"),
+    CAP(5, "dac_read_search"),
+    CAP(6, "fowner"),
+    CAP(7, "fsetid"),
+    CAP(8, "ipc_lock"),
+    CAP(9, "ipc_owner"),
+    CAP(10, "kill"),
+    CAP(11, "lease"),
+    CAP(12, "linux_immutable"),
+    CAP(13, "mac_admin"),
+    CAP(14, "mac_override"),
+    CAP(15, "mknod"),
+    CAP(16, "net_admin"),
+    CAP(17, "net_bind_service"),
+    CAP(18, "net_broadcast"),
+    CAP(19, "net_raw"),
+    CAP(20, "setgid"),
+    CAP(21, "setfcap"),
+    CAP(22, "setpcap"),
+    CAP(23, "setuid"),
+    CAP(24, "sys_admin"),
+    CAP(25, "sys_boot"),
+    CAP(26, "sys_chroot"),
+    CAP(27, "sys_module"),
+    CAP(28, "sys_nice"),
+    CAP(29, "sys_pacct"),
+    CAP(30, "sys_ptrace"),
+    CAP(31, "sys_rawio"),
+    CAP(32, "sys_resource"),
+    CAP(33, "sys_time"),
+    CAP(34, "sys_tty_config"),
+    CAP(35, "syslog"),
+    CAP(36, "wake_alarm"),
+};
+static VB_XML_TYPE(container_caps_type, VbDomainContainerCaps, "capabilities",
+                   container_caps_fields);
+
 #define F VbDomainFeatures
 static const VbXmlField features_fields[] = {
     VB_XML_PRESENT(F, acpi, "acpi"),
@@ -139,6 +197,7 @@ static const VbXmlField features_fields[] = {
     VB_XML_PRESENT(F, privnet, "privnet"),
     VB_XML_STRUCT(F, hyperv, "hyperv", hyperv_type),
     VB_XML_STRUCT(F, kvm, "kvm", kvm_type),
+    VB_XML_STRUCT(F, xen, "xen", xen_type),
     VB_XML_PRESENT(F, has_pvspinlock, "pvspinlock"),
     VB_XML_SWITCH(F, pvspinlock, "pvspinlock/@state"),
     VB_XML_PRESENT(F, has_pmu, "pmu"),
@@ -152,14 +211,22 @@ static const VbXmlField features_fields[] = {
     VB_XML_UINT64(F, tseg_size, "smm/tseg"),
     VB_XML_STR(F, tseg_unit, "smm/tseg/@unit"),
     VB_XML_STR(F, ioapic_driver, "ioapic/@driver"),
+    VB_XML_STRUCT(F, hpt, "hpt", hpt_type),
+    VB_XML_SWITCH(F, htm, "htm/@state"),
+    VB_XML_SWITCH(F, nested_hv, "nested-hv/@state"),
     VB_XML_PRESENT(F, has_vmcoreinfo, "vmcoreinfo"),
     VB_XML_SWITCH(F, vmcoreinfo, "vmcoreinfo/@state"),
     VB_XML_STR(F, msrs_unknown, "msrs/@unknown"),
+    VB_XML_SWITCH(F, ccf_assist, "ccf-assist/@state"),
+    VB_XML_STR(F, cfpc, "cfpc/@value"),
+    VB_XML_STR(F, sbbc, "sbbc/@value"),
     VB_XML_STR(F, ibs, "ibs/@value"),
-    VB_XML_SIZE(F, tcg_tb_cache_mib, "tcg/tb-cache", .unit = 1024 * 1024),
+    VB_XML_SIZE(F, tcg_tb_cache_kib, "tcg/tb-cache"),
     VB_XML_PRESENT(F, has_async_teardown, "async-teardown"),
     VB_XML_BOOL(F, async_teardown, "async-teardown/@enabled"),
     VB_XML_SWITCH(F, ps2, "ps2/@state"),
+    VB_XML_SWITCH(F, ras, "ras/@state"),
+    VB_XML_STRUCT(F, capabilities, "capabilities", container_caps_type),
 };
 VB_XML_TYPE(vb_domain_features_type, F, "features", features_fields,
-            .doc = "What the machine can do.");
+            .doc = "What the machine can do.", .strict_children = "unexpected feature");

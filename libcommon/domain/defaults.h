@@ -16,6 +16,7 @@ void vb_domain_fill_string(char **member, const char *value);
 gboolean vb_domain_fill_controllers(const VbDomainFill *fill, GError **error);
 void vb_domain_fill_implicit_controllers(const VbDomainFill *fill);
 gboolean vb_domain_fill_disks(const VbDomainFill *fill, GError **error);
+void vb_domain_fill_source(VbDomainDiskSource *source);
 gboolean vb_domain_fill_nets(const VbDomainFill *fill, GError **error);
 gboolean vb_domain_fill_consoles(const VbDomainFill *fill, GError **error);
 gboolean vb_domain_fill_chardevs(const VbDomainFill *fill, GError **error);
@@ -26,6 +27,7 @@ void vb_domain_fill_inputs(const VbDomainFill *fill);
 void vb_domain_fill_platform(const VbDomainFill *fill);
 gboolean vb_domain_fill_os(const VbDomainFill *fill, GError **error);
 void vb_domain_fill_resctrl(VbDomainDef *def);
+void vb_domain_fill_tuning(VbDomainDef *def);
 void vb_domain_fill_cpu(const VbDomainFill *fill);
 
 VbDomainController *vb_domain_add_controller(VbDomainDef *def, int type, guint index);

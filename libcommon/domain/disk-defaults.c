@@ -107,7 +107,6 @@ static const char *const default_ports[] = {
     [VB_DOMAIN_NET_PROTOCOL_HTTP] = "80",       [VB_DOMAIN_NET_PROTOCOL_HTTPS] = "443",
     [VB_DOMAIN_NET_PROTOCOL_FTP] = "21",        [VB_DOMAIN_NET_PROTOCOL_FTPS] = "990",
     [VB_DOMAIN_NET_PROTOCOL_TFTP] = "69",       [VB_DOMAIN_NET_PROTOCOL_SSH] = "22",
-    [VB_DOMAIN_NET_PROTOCOL_NFS] = "2049",
 };
 
 static void
@@ -119,10 +118,23 @@ fill_network(VbDomainDiskSource *source)
 
     VB_DOMAIN_EACH(VbDomainStorageHost, host, source->hosts)
     {
-        if (!host->socket && g_strcmp0(host->transport, "unix") != 0 && port)
+        const gboolean is_tcp = !host->transport || strcmp(host->transport, "tcp") == 0;
+
+        if (!host->socket && is_tcp && port)
             vb_domain_fill_string(&host->port, port);
+        if (host->transport && strcmp(host->transport, "unix") == 0) {
+            g_clear_pointer(&host->name, g_free);
+            g_clear_pointer(&host->port, g_free);
+        }
     }
-    if (source->protocol == VB_DOMAIN_NET_PROTOCOL_ISCSI && source->name &&
+}
+
+/* Source: a target without a unit means its first */
+static void
+fill_unit(VbDomainDiskSource *source)
+{
+    if (source->type == VB_DOMAIN_STORAGE_NETWORK &&
+        source->protocol == VB_DOMAIN_NET_PROTOCOL_ISCSI && source->name &&
         !strchr(source->name, '/')) {
         char *with_lun = g_strconcat(source->name, "/0", NULL);
 
@@ -131,11 +143,26 @@ fill_network(VbDomainDiskSource *source)
     }
 }
 
+/* labels that are left out are what a running guest says of itself */
 static void
-fill_source(VbDomainDiskSource *source)
+drop_skipped_labels(VbDomainDiskSource *source)
+{
+    for (guint i = VB_DOMAIN_COUNT(source->seclabels); i > 0; i--) {
+        VbDomainSourceSeclabel *label = source->seclabels->pdata[i - 1];
+
+        if (label->labelskip != VB_TRISTATE_YES)
+            continue;
+        g_ptr_array_remove_index(source->seclabels, i - 1);
+        vb_xml_free(&vb_domain_source_seclabel_type, label);
+    }
+}
+
+void
+vb_domain_fill_source(VbDomainDiskSource *source)
 {
     if (source->type == VB_DOMAIN_STORAGE_VOLUME && !source->pool)
         source->type = VB_DOMAIN_STORAGE_FILE;
+    drop_skipped_labels(source);
     fill_encryption(source->encryption);
     if (source->type == VB_DOMAIN_STORAGE_NETWORK)
         fill_network(source);
@@ -198,10 +225,13 @@ fill_disk(VbDomainDisk *disk, GError **error)
     if (disk->device == VB_DOMAIN_DISK_DEVICE_CDROM)
         disk->is_readonly = TRUE;
     fill_driver(disk);
-    fill_source(&disk->source);
+    vb_domain_fill_source(&disk->source);
+    fill_unit(&disk->source);
     fill_encryption(disk->old_encryption);
-    for (VbDomainBackingStore *backing = disk->backing; backing; backing = backing->backing)
-        fill_source(&backing->source);
+    for (VbDomainBackingStore *backing = disk->backing; backing; backing = backing->backing) {
+        vb_domain_fill_source(&backing->source);
+        fill_unit(&backing->source);
+    }
     if (disk->source.type == VB_DOMAIN_STORAGE_VHOST_USER)
         vb_domain_fill_string(&disk->snapshot, "no");
     return fill_drive_address(disk, error);

@@ -175,13 +175,46 @@ fill_limit(guint64 *limit_kib, gboolean *has_limit)
         *has_limit = FALSE;
 }
 
+/* the generation of the guest's memory changes when it is copied; it begins anywhere */
+static void
+fill_genid(VbDomainDef *def)
+{
+    char text[37];
+    VbUuid uuid;
+
+    if (!def->has_genid || (def->genid && *def->genid))
+        return;
+    vb_uuid_generate(&uuid);
+    vb_uuid_format(&uuid, text);
+    g_free(def->genid);
+    def->genid = g_strdup(text);
+}
+
+/* Nothing labels guests here: labels of no model say so. */
+static void
+fill_seclabels(VbDomainDef *def)
+{
+    VB_DOMAIN_EACH(VbDomainSeclabel, label, def->seclabels)
+    {
+        if (label->model && strcmp(label->model, "none") != 0)
+            continue;
+        vb_domain_fill_string(&label->model, "none");
+        g_free(label->type);
+        label->type = g_strdup("none");
+        label->relabel = VB_TRISTATE_ABSENT;
+    }
+}
+
 static void
 fill_general(VbDomainDef *def)
 {
     if (!def->uuid.is_set)
         vb_uuid_generate(&def->uuid);
+    fill_genid(def);
+    fill_seclabels(def);
     fill_vcpus(def);
     fill_numatune(def);
+    vb_domain_fill_tuning(def);
     fill_iothreads(def);
     fill_limit(&def->memtune_hard_kib, &def->has_memtune_hard);
     fill_limit(&def->memtune_soft_kib, &def->has_memtune_soft);

@@ -35,12 +35,6 @@ static const VbXmlField perf_event_fields[] = {
 };
 static VB_XML_TYPE(perf_event_type, VbDomainPerfEvent, "event", perf_event_fields);
 
-static const VbXmlField arg_fields[] = {
-    VB_XML_STR(VbDomainCommandEnv, name, "@name"),
-    VB_XML_STR(VbDomainCommandEnv, value, "@value", .flags = VB_XML_EMIT_EMPTY),
-};
-static VB_XML_TYPE(arg_type, VbDomainCommandEnv, "arg", arg_fields);
-
 static const VbXmlField domain_fields[] = {
     VB_XML_ENUMV(D, virt_type, "@type", vb_domain_virt_type_enum, .flags = VB_XML_REQUIRED),
     VB_XML_INT(D, id, "@id", VB_XML_HAS(D, has_id),
@@ -71,6 +65,10 @@ static const VbXmlField domain_fields[] = {
     VB_XML_LIST(D, vcpu_list, "vcpus/vcpu", vb_domain_vcpu_type),
     VB_XML_UINT(D, iothreads, "iothreads"),
     VB_XML_LIST(D, iothread_ids, "iothreadids/iothread", vb_domain_iothread_type),
+    VB_XML_UINT(D, default_iothread.thread_pool_min, "defaultiothread/@thread_pool_min",
+                VB_XML_HAS(D, default_iothread.has_pool_min), ZERO),
+    VB_XML_UINT(D, default_iothread.thread_pool_max, "defaultiothread/@thread_pool_max",
+                VB_XML_HAS(D, default_iothread.has_pool_max), ZERO),
     VB_XML_STRUCT(D, cputune, "cputune", vb_domain_cputune_type),
     VB_XML_STRUCT(D, numatune, "numatune", vb_domain_numatune_type),
     VB_XML_STR(D, resource_partition, "resource/partition"),
@@ -94,6 +92,7 @@ static const VbXmlField domain_fields[] = {
     VB_XML_STR(D, emulator, "devices/emulator"),
     DEVICES(disks, "disk", vb_domain_disk_type),
     DEVICES(controllers, "controller", vb_domain_controller_type),
+    DEVICES(leases, "lease", vb_domain_lease_type),
     DEVICES(filesystems, "filesystem", vb_domain_filesystem_type),
     DEVICES(nets, "interface", vb_domain_net_type),
     DEVICES(smartcards, "smartcard", vb_domain_smartcard_type),
@@ -120,8 +119,14 @@ static const VbXmlField domain_fields[] = {
     VB_XML_STRUCT(D, iommu, "devices/iommu", vb_domain_iommu_type),
     VB_XML_STRUCT(D, vsock, "devices/vsock", vb_domain_vsock_type),
     VB_XML_LIST(D, seclabels, "seclabel", seclabel_type),
-    VB_XML_LIST(D, qemu_args, "qemu:commandline/qemu:arg", arg_type),
-    VB_XML_LIST(D, qemu_env, "qemu:commandline/qemu:env", arg_type),
+    VB_XML_LIST(D, keywrap, "keywrap/cipher", vb_domain_cipher_type),
+    VB_XML_STRUCT(D, launch_security, "launchSecurity", vb_domain_launch_security_type),
+    VB_XML_LIST(D, qemu_args, "qemu:commandline/qemu:arg", vb_domain_qemu_arg_type),
+    VB_XML_LIST(D, qemu_env, "qemu:commandline/qemu:env", vb_domain_qemu_env_type),
+    VB_XML_LIST(D, qemu_add, "qemu:capabilities/qemu:add", vb_domain_qemu_capability_type),
+    VB_XML_LIST(D, qemu_del, "qemu:capabilities/qemu:del", vb_domain_qemu_capability_type),
+    VB_XML_STR(D, qemu_deprecation, "qemu:deprecation/@behavior"),
+    VB_XML_LIST(D, qemu_overrides, "qemu:override/qemu:device", vb_domain_device_override_type),
 };
 VB_XML_TYPE(vb_domain_type, D, "domain", domain_fields, .document = "domain_definition",
             .doc = "A virtual machine.");

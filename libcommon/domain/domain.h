@@ -14,6 +14,7 @@
 #include "domain/controller.h"
 #include "domain/chardev.h"
 #include "domain/disk.h"
+#include "domain/extras.h"
 #include "domain/graphics.h"
 #include "domain/hostdev.h"
 #include "domain/input.h"
@@ -118,6 +119,19 @@ typedef struct {
     guint dirty_ring_size;
 } VbDomainKvm;
 typedef struct {
+    VbTristate e820_host, passthrough;
+    char *passthrough_mode;
+} VbDomainXenFeatures;
+typedef struct {
+    char *resizing;
+    guint64 max_page_size_kib;
+} VbDomainHpt;
+#define VB_DOMAIN_N_CONTAINER_CAPS 37
+typedef struct { /* <capabilities>: of containers */
+    char *policy;
+    VbTristate states[VB_DOMAIN_N_CONTAINER_CAPS];
+} VbDomainContainerCaps;
+typedef struct {
     gboolean acpi, apic, pae, viridian, privnet;
     VbTristate apic_eoi;
     gboolean hap;
@@ -134,10 +148,15 @@ typedef struct {
     char *ioapic_driver; /* "kvm", "qemu" */
     char *msrs_unknown;  /* "ignore", "fault" */
     char *ibs;
-    guint64 tcg_tb_cache_mib;
+    guint64 tcg_tb_cache_kib;
     VbTristate async_teardown;
     gboolean has_async_teardown;
     VbTristate ps2; /* newer than 9.0: <ps2 state=> */
+    VbDomainXenFeatures *xen;
+    VbDomainHpt *hpt;
+    VbTristate htm, nested_hv, ccf_assist, ras;
+    char *cfpc, *sbbc;
+    VbDomainContainerCaps *capabilities;
 } VbDomainFeatures;
 
 typedef enum {
@@ -379,10 +398,6 @@ typedef struct {
     char *label, *baselabel, *imagelabel;
 } VbDomainSeclabel;
 typedef struct {
-    char *name, *value;
-} VbDomainCommandEnv; /* and <qemu:arg value=> (name NULL) */
-
-typedef struct {
     int virt_type; /* VbDomainVirtType */
     int id;
     gboolean has_id; /* live only */
@@ -408,7 +423,8 @@ typedef struct {
     char *cpuset;
     GPtrArray *vcpu_list; /* VbDomainVcpu: <vcpus> */
     guint iothreads;
-    GPtrArray *iothread_ids; /* VbDomainIothread */
+    GPtrArray *iothread_ids;           /* VbDomainIothread */
+    VbDomainIothread default_iothread; /* the main loop's pool; its id means nothing */
     VbDomainCputune *cputune;
     VbDomainNumatune *numatune;
     char *resource_partition;
@@ -428,6 +444,7 @@ typedef struct {
     char *emulator;
     GPtrArray *disks;                                     /* VbDomainDisk */
     GPtrArray *controllers;                               /* VbDomainController */
+    GPtrArray *leases;                                    /* VbDomainLease */
     GPtrArray *filesystems;                               /* VbDomainFilesystem */
     GPtrArray *nets;                                      /* VbDomainNet */
     GPtrArray *smartcards;                                /* VbDomainSmartcard */
@@ -450,9 +467,14 @@ typedef struct {
     GPtrArray *memories; /* VbDomainMemoryDevice */
     VbDomainIommu *iommu;
     VbDomainVsock *vsock;
-    GPtrArray *seclabels; /* VbDomainSeclabel */
-    GPtrArray *qemu_args; /* VbDomainCommandEnv: <qemu:commandline> */
-    GPtrArray *qemu_env;  /* VbDomainCommandEnv */
+    GPtrArray *seclabels;           /* VbDomainSeclabel */
+    GPtrArray *qemu_args;           /* VbDomainCommandEnv: <qemu:commandline> */
+    GPtrArray *qemu_env;            /* VbDomainCommandEnv */
+    GPtrArray *qemu_add, *qemu_del; /* VbDomainText: capabilities */
+    char *qemu_deprecation;         /* "allow", "hide", "deny", "omit", "reject", "crash" */
+    GPtrArray *qemu_overrides;      /* VbDomainDeviceOverride */
+    GPtrArray *keywrap;             /* VbDomainCipher */
+    VbDomainLaunchSecurity *launch_security;
 } VbDomainDef;
 
 extern const VbXmlType vb_domain_type;

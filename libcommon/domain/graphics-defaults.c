@@ -11,6 +11,9 @@ is_networked(const VbDomainGraphics *graphics)
            graphics->type == VB_DOMAIN_GRAPHICS_RDP;
 }
 
+/* Source: where libvirt makes up sockets for a run; definitions of old versions have them */
+#define GENERATED_SOCKETS "/var/lib/libvirt/qemu/domain-"
+
 /* Old spellings: socket= and listen= stand for the first <listen>. */
 static gboolean
 fill_listens(VbDomainGraphics *graphics, GError **error)
@@ -18,6 +21,8 @@ fill_listens(VbDomainGraphics *graphics, GError **error)
     VbDomainListen *listen =
         VB_DOMAIN_COUNT(graphics->listens) ? g_ptr_array_index(graphics->listens, 0) : NULL;
 
+    if (graphics->socket && g_str_has_prefix(graphics->socket, GENERATED_SOCKETS))
+        g_clear_pointer(&graphics->socket, g_free);
     if (!listen) {
         listen = vb_domain_list_add(&graphics->listens, g_new0(VbDomainListen, 1));
         listen->type = graphics->socket ? VB_DOMAIN_LISTEN_SOCKET : VB_DOMAIN_LISTEN_ADDRESS;
@@ -71,12 +76,31 @@ fill_vnc(VbDomainGraphics *graphics)
     graphics->has_port = graphics->autoport == VB_TRISTATE_YES || graphics->port > 0;
 }
 
+/* "any" is what channels are unless they say otherwise */
+static void
+drop_any_channels(VbDomainGraphics *graphics)
+{
+    if (g_strcmp0(graphics->default_mode, "any") == 0)
+        g_clear_pointer(&graphics->default_mode, g_free);
+    for (guint i = VB_DOMAIN_COUNT(graphics->channels); i > 0; i--) {
+        VbDomainSpiceChannel *channel = graphics->channels->pdata[i - 1];
+
+        if (channel->mode && strcmp(channel->mode, "any") != 0)
+            continue;
+        g_ptr_array_remove_index(graphics->channels, i - 1);
+        g_free(channel->name);
+        g_free(channel->mode);
+        g_free(channel);
+    }
+}
+
 /* Source: libvirt turns "no port at all" into a server that listens nowhere */
 static void
 fill_spice(VbDomainGraphics *graphics)
 {
     VbDomainListen *listen = g_ptr_array_index(graphics->listens, 0);
 
+    drop_any_channels(graphics);
     if (graphics->port == -1 || graphics->tls_port == -1)
         graphics->autoport = VB_TRISTATE_YES;
     if (graphics->autoport == VB_TRISTATE_YES) {
@@ -179,6 +203,11 @@ vb_domain_fill_videos(const VbDomainFill *fill)
     {
         if (!video->model)
             video->model = (int)default_video(fill);
+        g_clear_pointer(&video->vgaconf, g_free); /* bhyve's */
+        if (video->model == VB_DOMAIN_VIDEO_NONE) {
+            video->heads = video->ram = video->vram = video->vram64 = video->vgamem = 0;
+            continue;
+        }
         fill_video_memory(video);
         if (!video->heads && video->model != VB_DOMAIN_VIDEO_NONE)
             video->heads = 1;
@@ -206,6 +235,15 @@ default_audio(const VbDomainDef *def)
     return type;
 }
 
+static void
+drop_empty_side(VbDomainAudioIo **side)
+{
+    static const VbDomainAudioIo nothing;
+
+    if (*side && memcmp(*side, &nothing, sizeof(nothing)) == 0)
+        g_clear_pointer(side, g_free);
+}
+
 void
 vb_domain_fill_audio(const VbDomainFill *fill)
 {
@@ -213,6 +251,11 @@ vb_domain_fill_audio(const VbDomainFill *fill)
     const VbDomainAudioType type = default_audio(def);
     VbDomainAudio *audio;
 
+    VB_DOMAIN_EACH(VbDomainAudio, given, def->audios)
+    {
+        drop_empty_side(&given->input);
+        drop_empty_side(&given->output);
+    }
     if (VB_DOMAIN_COUNT(def->audios) > 0 || type == VB_DOMAIN_AUDIO_UNSET)
         return;
     audio = vb_domain_list_add(&def->audios, g_new0(VbDomainAudio, 1));

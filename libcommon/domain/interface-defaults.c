@@ -30,6 +30,46 @@ default_model(const VbDomainFill *fill)
     return NULL;
 }
 
+/* What tunes virtio means nothing to other cards: libvirt does not keep it. */
+static void
+drop_virtio_options(VbDomainNet *net)
+{
+    net->driver = VB_DOMAIN_NET_DRIVER_DEFAULT;
+    net->queues = net->rx_queue_size = net->tx_queue_size = 0;
+    net->ioeventfd = net->event_idx = net->rss = net->rss_hash_report = VB_TRISTATE_ABSENT;
+    net->host_offload = net->guest_offload = (VbDomainNetOffload){0};
+    g_clear_pointer(&net->txmode, g_free);
+    g_clear_pointer(&net->backend_vhost, g_free);
+}
+
+static void
+make_uuid(char **member)
+{
+    char text[37];
+    VbUuid uuid;
+
+    if (*member)
+        return;
+    vb_uuid_generate(&uuid);
+    vb_uuid_format(&uuid, text);
+    *member = g_strdup(text);
+}
+
+/* who the port is to its switch: made up where the switch wants to know */
+static void
+fill_virtualport(VbDomainNet *net)
+{
+    const gboolean has_any = net->virtualport_profileid || net->virtualport_interfaceid ||
+                             net->virtualport_instanceid || net->virtualport_managerid;
+
+    if (!net->virtualport_type && !has_any)
+        return;
+    if (!net->virtualport_type || strcmp(net->virtualport_type, "openvswitch") == 0)
+        make_uuid(&net->virtualport_interfaceid);
+    if (!net->virtualport_type || strcmp(net->virtualport_type, "802.1Qbg") == 0)
+        make_uuid(&net->virtualport_instanceid);
+}
+
 gboolean
 vb_domain_fill_nets(const VbDomainFill *fill, GError **error)
 {
@@ -43,6 +83,9 @@ vb_domain_fill_nets(const VbDomainFill *fill, GError **error)
             net->model = g_strdup("virtio");
         if (!net->model && net->type != VB_DOMAIN_NET_HOSTDEV)
             net->model = g_strdup(default_model(fill));
+        if (!vb_domain_net_model_is_virtio(net) && net->type != VB_DOMAIN_NET_HOSTDEV)
+            drop_virtio_options(net);
+        fill_virtualport(net);
     }
     return TRUE;
 }

@@ -74,7 +74,8 @@ typedef struct {
     guint source_port;
     char *source_local_address;
     guint source_local_port;
-    char *source_name;                                     /* internal */
+    char *vds_switch_id, *vds_port_id, *vds_port_group_id, *vds_connection_id; /* vds */
+    char *source_name;                                                         /* internal */
     char *source_path, *source_chr_type, *source_chr_mode; /* vhostuser: unix socket */
     VbTristate source_reconnect;
     guint source_reconnect_timeout;

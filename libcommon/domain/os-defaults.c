@@ -105,6 +105,9 @@ vb_domain_fill_os(const VbDomainFill *fill, GError **error)
 {
     if (fill->def->os.bootmenu != VB_TRISTATE_YES)
         fill->def->os.has_bootmenu_timeout = FALSE;
+    if (fill->def->os.nvram)
+        vb_domain_fill_source(&fill->def->os.nvram->source);
+    g_clear_pointer(&fill->def->os.init, g_free); /* what containers run */
     fill_firmware_features(&fill->def->os);
     fill_loader(&fill->def->os);
     fill_nvram(fill);

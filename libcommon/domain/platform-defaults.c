@@ -105,7 +105,8 @@ static void
 fill_filesystem(VbDomainFilesystem *filesystem)
 {
     vb_domain_fill_string(&filesystem->type, "mount");
-    vb_domain_fill_string(&filesystem->accessmode, "passthrough");
+    if (!filesystem->source_socket)
+        vb_domain_fill_string(&filesystem->accessmode, "passthrough");
     fill_mode(&filesystem->fmode);
     fill_mode(&filesystem->dmode);
 }
@@ -128,6 +129,18 @@ fill_redir_filter(VbDomainRedirFilter *redir_filter)
         drop_any(&filter->product_id);
         drop_any(&filter->version);
     }
+}
+
+/* Source: libvirt; a power of two, 4 MiB where nothing is said */
+#define DEFAULT_SHMEM_MIB 4
+
+static void
+fill_shmem(VbDomainShmem *shmem)
+{
+    if (!shmem->model)
+        shmem->model = g_strdup("ivshmem");
+    if (strcmp(shmem->model, "ivshmem-doorbell") != 0 && shmem->size_mib == 0)
+        shmem->size_mib = DEFAULT_SHMEM_MIB;
 }
 
 void
@@ -166,4 +179,8 @@ vb_domain_fill_platform(const VbDomainFill *fill)
     fill_smartcard(card);
     VB_DOMAIN_EACH(VbDomainHostdev, hostdev, def->hostdevs)
     fill_hostdev(hostdev);
+    VB_DOMAIN_EACH(VbDomainShmem, shmem, def->shmems)
+    fill_shmem(shmem);
+    if (def->vsock && def->vsock->cid && !def->vsock->cid_auto)
+        def->vsock->cid_auto = VB_TRISTATE_NO;
 }

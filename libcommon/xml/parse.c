@@ -172,6 +172,15 @@ is_named(const VbXmlChild *child, const xmlNode *element)
     return element->ns && strcmp((const char *)element->ns->href, child->uri) == 0;
 }
 
+static gboolean
+has_child(const VbXmlNode *node, const xmlNode *element)
+{
+    for (guint i = 0; i < node->children->len; i++)
+        if (is_named(g_ptr_array_index(node->children, i), element))
+            return TRUE;
+    return FALSE;
+}
+
 static gboolean parse_node(Walk *walk, const VbXmlNode *node, xmlNode *element, GError **error);
 
 static gboolean
@@ -212,6 +221,9 @@ parse_node(Walk *walk, const VbXmlNode *node, xmlNode *element, GError **error)
     for (xmlNode *child = element->children; child; child = child->next) {
         if (child->type == XML_ELEMENT_NODE && !parse_child(walk, node, child, error))
             return FALSE;
+        if (node->strict_children && child->type == XML_ELEMENT_NODE && !has_child(node, child))
+            return vb_xml_fail(error, VIR_ERR_CONFIG_UNSUPPORTED, child, "XmlUnknownElement",
+                               "%s '%s'", node->strict_children, (const char *)child->name);
     }
     return TRUE;
 }

@@ -278,6 +278,21 @@ zero_size(const VbXmlSlot *slot)
     return (guint)ops->size;
 }
 
+/* tables that take no children but their own; embedded ones where they stand */
+static void
+mark_strict(VbXmlPlan *plan, const VbXmlType *type)
+{
+    plan->top->strict_children = type->strict_children;
+    for (guint i = 0; i < type->n_fields; i++) {
+        const VbXmlField *field = &type->fields[i];
+
+        if (field->kind == VB_XML_KIND_EMBED && field->type->strict_children &&
+            !strchr(field->path, '/') && strcmp(field->path, ".") != 0)
+            node_below(plan, plan->top, field->path)->strict_children =
+                field->type->strict_children;
+    }
+}
+
 static VbXmlPlan *
 compile(const VbXmlType *type)
 {
@@ -296,6 +311,7 @@ compile(const VbXmlType *type)
         place(plan, slot);
         slot->zero_size = zero_size(slot);
     }
+    mark_strict(plan, type);
     find_twins(plan);
     set_levels(plan);
     return plan;

@@ -46,11 +46,12 @@ struct _VbXmlNode {
     char *name; /* as written; NULL at the top */
     VbXmlNode *parent;
     guint id;
-    guint max_level;       /* of all fields in it and below */
-    GPtrArray *attributes; /* VbXmlSlot; a SIZE that is text stands here for its @unit */
-    GPtrArray *texts;      /* VbXmlSlot */
-    GPtrArray *marks;      /* VbXmlSlot, PRESENT */
-    GPtrArray *children;   /* VbXmlChild, by first appearance */
+    guint max_level;             /* of all fields in it and below */
+    const char *strict_children; /* of the table that it stands for; NULL: others are ignored */
+    GPtrArray *attributes;       /* VbXmlSlot; a SIZE that is text stands here for its @unit */
+    GPtrArray *texts;            /* VbXmlSlot */
+    GPtrArray *marks;            /* VbXmlSlot, PRESENT */
+    GPtrArray *children;         /* VbXmlChild, by first appearance */
 };
 
 struct _VbXmlPlan {

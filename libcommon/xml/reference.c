@@ -52,7 +52,7 @@ append_value(GString *out, const GPtrArray *types, const VbXmlField *field)
         g_string_append_printf(out, "%s[%s](#%s)",
                                field->kind == VB_XML_KIND_LIST ? "any number of " : "", label,
                                label);
-    } else if (field->kind == VB_XML_KIND_ENUM) {
+    } else if (field->enumeration) {
         append_words(out, field->enumeration);
     } else if (field->kind == VB_XML_KIND_CUSTOM) {
         append_cell(out, field->custom->title);

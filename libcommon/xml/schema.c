@@ -82,7 +82,7 @@ write_value(Schema *schema, const VbXmlField *field)
         write_number(schema, field, number_types[field->kind]);
     else if (field->kind < G_N_ELEMENTS(patterns) && patterns[field->kind])
         write_pattern(schema, patterns[field->kind]);
-    else if (field->kind == VB_XML_KIND_ENUM)
+    else if (field->enumeration)
         write_words(schema, field->enumeration->nicks, field->enumeration->n_nicks);
     else if (field->kind == VB_XML_KIND_BOOL)
         write_words(schema, yes_no, 2);

@@ -113,10 +113,21 @@ unsigned_in_range(const VbXmlSlot *slot, guint64 value)
 }
 
 static gboolean
+unknown_word(const VbXmlSlot *slot, const VbXmlSpot *spot, GError **error)
+{
+    if (slot->f.flags & VB_XML_UNSUPPORTED)
+        return vb_xml_fail(error, VIR_ERR_CONFIG_UNSUPPORTED, spot->node, "XmlUnknownValue",
+                           "unknown %s '%s'", slot->f.enumeration->name, spot->text);
+    return invalid(error, spot, "");
+}
+
+static gboolean
 parse_string(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GError **error)
 {
     char **string = value;
 
+    if (slot->f.enumeration && vb_enum_from_nick(slot->f.enumeration, spot->text) < 0)
+        return unknown_word(slot, spot, error);
     g_free(*string);
     *string = *spot->text || (slot->f.flags & VB_XML_EMIT_EMPTY) ? g_strdup(spot->text) : NULL;
     return TRUE;
@@ -243,11 +254,8 @@ parse_enum(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GError 
 {
     const int number = vb_enum_from_nick(slot->f.enumeration, spot->text);
 
-    if (number < 0 && (slot->f.flags & VB_XML_UNSUPPORTED))
-        return vb_xml_fail(error, VIR_ERR_CONFIG_UNSUPPORTED, spot->node, "XmlUnknownValue",
-                           "unknown %s '%s'", slot->f.enumeration->name, spot->text);
     if (number < 0)
-        return invalid(error, spot, "");
+        return unknown_word(slot, spot, error);
     *(int *)value = number;
     return TRUE;
 }

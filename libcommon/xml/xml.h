@@ -73,8 +73,8 @@ struct _VbXmlField {
     const char *path;
     gsize offset; /* of the value in the struct */
     gsize has_at; /* offset + 1 of a gboolean "was given"; 0: then 0/NULL means absent */
-    const VbEnum *enumeration;
-    const VbXmlType *type; /* STRUCT, LIST */
+    const VbEnum *enumeration; /* ENUM; STRING: one of its words, which are kept as text */
+    const VbXmlType *type;     /* STRUCT, LIST */
     gint64 min,
         max; /* integers: inclusive; both 0 = the C type's range. LIST: max entries (0 = 65536) */
     guint64 unit;          /* SIZE: bytes per stored unit; 0: 1024, KiB */
@@ -105,7 +105,9 @@ struct _VbXmlType {
     guint n_fields;
     const char *doc;
     void (*init)(gpointer self); /* optional, after g_malloc0 */
-    const char *document;        /* in messages on malformed text; NULL: ELEMENT_definition */
+    const char *
+        strict_children; /* other children are CONFIG_UNSUPPORTED "STRICT_CHILDREN 'name'"; NULL: ignored */
+    const char *document; /* in messages on malformed text; NULL: ELEMENT_definition */
 };
 
 /* The macros: VB_XML_STR(DomainDisk, serial, "serial", .doc = "...") and so on */

@@ -96,6 +96,7 @@ gboolean qemu_build_memballoon(QemuBuild *build, GError **error);
 gboolean qemu_build_rngs(QemuBuild *build, GError **error);
 gboolean qemu_build_panics(QemuBuild *build, GError **error);
 gboolean qemu_build_vsock(QemuBuild *build, GError **error);
+gboolean qemu_build_override(QemuBuild *build, GError **error); /* on the finished line */
 gboolean qemu_build_hostdevs(QemuBuild *build, GError **error);
 gboolean qemu_build_smartcards(QemuBuild *build, GError **error);
 gboolean qemu_build_tpms(QemuBuild *build, GError **error);

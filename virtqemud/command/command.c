@@ -116,6 +116,26 @@ build_passthrough(QemuBuild *build, GError **error)
     return TRUE;
 }
 
+/* what an emulator is to do with what its next version will not know; Source: libvirt's words for QEMU's -compat */
+static gboolean
+build_deprecation(QemuBuild *build, GError **error)
+{
+    static const struct {
+        const char *word, *options;
+    } rows[] = {
+        {"allow", NULL},
+        {"none", NULL},
+        {"omit", "deprecated-output=hide"},
+        {"reject", "deprecated-input=reject,deprecated-output=hide"},
+        {"crash", "deprecated-input=crash,deprecated-output=hide"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (g_strcmp0(build->def->qemu_deprecation, rows[i].word) == 0 && rows[i].options)
+            qemu_build_option(build, "-compat", rows[i].options);
+    return TRUE;
+}
+
 static gboolean
 build_sandbox(QemuBuild *build, GError **error)
 {
@@ -139,6 +159,7 @@ build_tail(QemuBuild *build, GError **error)
 static gboolean (*const parts[])(QemuBuild *build, GError **error) = {
     qemu_build_refused,
     build_name,
+    build_deprecation,
     build_master_key,
     qemu_build_firmware_nodes,
     qemu_build_machine,
@@ -292,6 +313,8 @@ qemu_command_build(const VbDomainDef *def, const QemuCaps *caps, const QemuComma
     for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
         if (!parts[i](&build, error))
             return NULL;
+    if (!qemu_build_override(&build, error))
+        return NULL;
     g_ptr_array_add(command->argv, NULL);
     g_ptr_array_add(command->env, NULL);
     return g_steal_pointer(&command);

@@ -302,9 +302,7 @@ take_pci_hole(QemuBuild *build)
             continue;
         text = g_strdup_printf("%s-pcihost.pci-hole64-size=%" G_GUINT64_FORMAT "K",
                                vb_domain_is_q35(build->def) ? "q35" : "i440FX",
-                               qemu_build_scale(controller->pcihole64, controller->pcihole64_unit,
-                                                1024) /
-                                   1024);
+                               controller->pcihole64_kib);
         qemu_build_option(build, "-global", text);
     }
 }

@@ -304,6 +304,20 @@ take_iothread(QemuBuild *build, const VbDomainIothread *thread)
     qemu_build_take_json(build, "-object", json);
 }
 
+/* QEMU's own loop has a pool of workers too */
+static void
+take_main_loop(QemuBuild *build)
+{
+    const VbDomainIothread *loop = &build->def->default_iothread;
+    VbJsonWriter *json = qemu_build_object_new("main-loop", "main-loop");
+
+    if (loop->has_pool_min)
+        vb_json_add_uint(json, "thread-pool-min", loop->thread_pool_min);
+    if (loop->has_pool_max)
+        vb_json_add_uint(json, "thread-pool-max", loop->thread_pool_max);
+    qemu_build_take_json(build, "-object", json);
+}
+
 static gboolean
 has_iothread(const VbDomainDef *def, guint id)
 {
@@ -320,6 +334,8 @@ take_iothreads(QemuBuild *build)
     const VbDomainDef *def = build->def;
     guint missing = def->iothreads - MIN(VB_DOMAIN_COUNT(def->iothread_ids), def->iothreads);
 
+    if (def->default_iothread.has_pool_min || def->default_iothread.has_pool_max)
+        take_main_loop(build);
     VB_DOMAIN_EACH(VbDomainIothread, thread, def->iothread_ids)
     take_iothread(build, thread);
     for (guint id = 1; missing > 0; id++) {

@@ -93,8 +93,9 @@ take_accel(QemuBuild *build)
     if (build->def->virt_type == VB_DOMAIN_VIRT_KVM) {
         if (features->kvm && features->kvm->dirty_ring == VB_TRISTATE_YES)
             g_string_append_printf(text, ",dirty-ring-size=%u", features->kvm->dirty_ring_size);
-    } else if (features->tcg_tb_cache_mib) {
-        g_string_append_printf(text, ",tb-size=%" G_GUINT64_FORMAT, features->tcg_tb_cache_mib);
+    } else if (features->tcg_tb_cache_kib) {
+        g_string_append_printf(text, ",tb-size=%" G_GUINT64_FORMAT,
+                               features->tcg_tb_cache_kib / 1024);
     }
     qemu_build_take_option(build, "-accel", g_string_free(text, FALSE));
 }
