@@ -2,6 +2,8 @@
 /* What one asks of a running guest with one or two QMP commands. State changes follow the emulator's events, which come
  * before the command's own answer. */
 #include "base/error.h"
+#include "agent-commands.h"
+#include "define.h"
 #include "domain-private.h"
 #include "guest-job.h"
 
@@ -52,28 +54,9 @@ qemu_domain_execute(QemuDomain *domain, const char *command, const char *argumen
 
 /* ---- shutdown, reboot, reset ---- */
 
-static gboolean
-check_way(guint flags, guint known, GError **error)
-{
-    /* both enums agree: 1 is the ACPI button, 2 the guest agent */
-    if (flags & ~known)
-        return vb_error_set(error, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x)", flags & ~known);
-    if ((flags & VIR_DOMAIN_SHUTDOWN_GUEST_AGENT) && !(flags & VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN))
-        return vb_error_set(error, VIR_ERR_ARGUMENT_UNSUPPORTED,
-                            "QEMU guest agent is not configured");
-    return TRUE;
-}
-
 static void
-power_down(QemuDomain *domain, guint flags, gboolean is_reboot, QemuDone done, gpointer data)
+press_button(QemuDomain *domain, gboolean is_reboot, QemuDone done, gpointer data)
 {
-    GError *error = NULL;
-    if (!check_way(flags, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN | VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
-                   &error) ||
-        !check_monitor(domain, &error) || !qemu_job_check_none(domain, &error)) {
-        qemu_domain_finish_later(domain, error, done, data);
-        return;
-    }
     /* a guest that must not restart is switched off instead */
     domain->has_fake_reboot = is_reboot && domain->live->on_reboot != VB_DOMAIN_ACTION_DESTROY;
     domain->is_shutting_down = !domain->has_fake_reboot;
@@ -81,11 +64,57 @@ power_down(QemuDomain *domain, guint flags, gboolean is_reboot, QemuDone done, g
     qemu_domain_execute(domain, "system_powerdown", NULL, done, data);
 }
 
+typedef struct {
+    QemuDone done;
+    gpointer data;
+    gboolean is_reboot, may_press_button;
+} AgentShutdown;
+
+static void
+agent_answered(QemuDomain *domain, const VbJson *reply, const GError *failure, gpointer data)
+{
+    g_autofree AgentShutdown *call = data;
+    g_autoptr(GError) error = failure ? g_error_copy(failure) : NULL;
+
+    if (error && call->may_press_button && qemu_domain_is_active(domain))
+        press_button(domain, call->is_reboot, call->done, call->data);
+    else
+        call->done(domain, error, call->data);
+}
+
+/* Both enums agree: 1 is the ACPI button, 2 the guest agent; without either the agent first, where there is one. */
+static void
+power_down(QemuDomain *domain, guint flags, gboolean is_reboot, QemuDone done, gpointer data)
+{
+    const guint button = VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN,
+                agent = VIR_DOMAIN_SHUTDOWN_GUEST_AGENT;
+    GError *error = NULL;
+    AgentShutdown *call;
+
+    if (flags & ~(button | agent))
+        vb_error_set(&error, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x)",
+                     flags & ~(button | agent));
+    if (error || !check_monitor(domain, &error) || !qemu_job_check_none(domain, &error)) {
+        qemu_domain_finish_later(domain, error, done, data);
+        return;
+    }
+    if (!(flags & agent) && (flags & button || !qemu_agent_check(domain, NULL))) {
+        press_button(domain, is_reboot, done, data);
+        return;
+    }
+    call = g_new(AgentShutdown, 1);
+    *call = (AgentShutdown){done, data, is_reboot, flags != agent};
+    domain->has_fake_reboot = FALSE;
+    domain->is_shutting_down = !is_reboot;
+    qemu_domain_save(domain);
+    qemu_agent_shutdown(domain, is_reboot ? "reboot" : "powerdown", agent_answered, call);
+}
+
 /**
  * qemu_domain_shutdown:
- * @flags: virDomainShutdownFlagValues; the agent alone is not supported
+ * @flags: virDomainShutdownFlagValues: button, agent, or both; 0: the agent where one is connected, else the button
  *
- * Presses the power button; done when the button is pressed, not when the guest obeyed.
+ * Presses the power button: done when it is pressed, not when the guest obeyed. Or asks the agent: done when the guest goes.
  */
 void
 qemu_domain_shutdown(QemuDomain *domain, guint flags, QemuDone done, gpointer data)
@@ -93,7 +122,7 @@ qemu_domain_shutdown(QemuDomain *domain, guint flags, QemuDone done, gpointer da
     power_down(domain, flags, FALSE, done, data);
 }
 
-/* The button too: when the guest has switched itself off, the machine is reset and runs again. */
+/* As qemu_domain_shutdown(). With the button: when the guest has switched itself off, the machine is reset and runs again. */
 void
 qemu_domain_reboot(QemuDomain *domain, guint flags, QemuDone done, gpointer data)
 {
@@ -147,6 +176,20 @@ qemu_domain_resume(QemuDomain *domain, QemuDone done, gpointer data)
                                                          : qemu_domain_state_name(domain->state));
         qemu_domain_finish_later(domain, error, done, data);
     }
+}
+
+void
+qemu_domain_wake_up(QemuDomain *domain, guint flags, QemuDone done, gpointer data)
+{
+    GError *error = NULL;
+    if (qemu_check_flags(flags, 0, "qemuDomainPMWakeup", &error) && check_monitor(domain, &error) &&
+        domain->state != VIR_DOMAIN_PMSUSPENDED)
+        vb_error_set(&error, VIR_ERR_OPERATION_INVALID,
+                     "Unable to wake up domain: it is not in state 'pmsuspended'");
+    if (error)
+        qemu_domain_finish_later(domain, error, done, data);
+    else
+        qemu_domain_execute(domain, "system_wakeup", NULL, done, data);
 }
 
 void

@@ -2,6 +2,7 @@
 /* The end of a guest: asked for (destroy), its own (power-off, panic) or an accident; and what is cleaned up then. The
  * process' end is seen through its pidfd; the monitor's last words are read first, so that the reason is known. */
 #include "base/error.h"
+#include "agent.h"
 #include "domain-private.h"
 #include "monitor.h"
 #include "prepare.h"
@@ -115,6 +116,7 @@ log_end(QemuDomain *domain, int reason)
 static void
 forget_run(QemuDomain *domain)
 {
+    qemu_agent_drop(domain);
     qemu_facts_free(domain->facts);
     domain->facts = qemu_facts_new();
     g_hash_table_remove_all(domain->consoles);

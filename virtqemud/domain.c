@@ -5,6 +5,7 @@
 
 #include "base/enum.h"
 #include "base/error.h"
+#include "agent.h"
 #include "domain-private.h"
 #include "guest-job.h"
 #include "hotplug.h"
@@ -55,6 +56,7 @@ void
 qemu_domain_let_go(QemuDomain *domain)
 {
     qemu_hotplug_drop(domain);
+    qemu_agent_drop(domain);
     g_clear_handle_id(&domain->reconnect_source, g_source_remove);
     g_clear_pointer(&domain->qmp, qemu_qmp_free);
     g_clear_pointer(&domain->process, qemu_process_free);

@@ -60,10 +60,11 @@ struct _QemuDomain {
     QemuStop *stopping;
     QemuSave *saving;
     QemuUnfinished *unfinished;
-    QemuGuestJob *job;     /* the one under way, or the last; NULL: none */
-    GQueue *plugs;         /* changes of devices, the one under way first; hotplug.c */
-    GHashTable *consoles;  /* alias -> int + 1: our end of the socket pair handed out */
-    gpointer auto_destroy; /* caller's token, see qemu_domain_set_auto_destroy */
+    QemuGuestJob *job;        /* the one under way, or the last; NULL: none */
+    struct _QemuAgent *agent; /* commands for the guest agent; agent.c. NULL: none so far */
+    GQueue *plugs;            /* changes of devices, the one under way first; hotplug.c */
+    GHashTable *consoles;     /* alias -> int + 1: our end of the socket pair handed out */
+    gpointer auto_destroy;    /* caller's token, see qemu_domain_set_auto_destroy */
     guint reconnect_source;
     guint reconnect_ms;           /* pause before the next attempt */
     int pause_reason, run_reason; /* of the next STOP and RESUME; 0: not ours */
@@ -107,6 +108,8 @@ void qemu_domain_reboot(QemuDomain *domain, guint flags, QemuDone done, gpointer
 void qemu_domain_reset(QemuDomain *domain, guint flags, QemuDone done, gpointer data);
 void qemu_domain_suspend(QemuDomain *domain, QemuDone done, gpointer data);
 void qemu_domain_resume(QemuDomain *domain, QemuDone done, gpointer data);
+/* from the sleep that the guest chose itself: pmsuspended */
+void qemu_domain_wake_up(QemuDomain *domain, guint flags, QemuDone done, gpointer data);
 /* Destroys the guest when @token's owner goes: qemu_manager_caller_gone(token). NULL clears. Set after a start with
  * VIR_DOMAIN_START_AUTODESTROY, in its @done. */
 void qemu_domain_set_auto_destroy(QemuDomain *domain, gpointer token);

@@ -14,37 +14,6 @@
 #include <string.h>
 
 #define MAX_FILE (1024 * 1024)
-#define AGENT_CHANNEL "org.qemu.guest_agent.0"
-
-/* ---- the agent ---- */
-
-/**
- * qemu_domain_check_agent:
- * @domain: a guest
- *
- * Returns: FALSE with @error set
- * Errors: OPERATION_INVALID not running; ARGUMENT_UNSUPPORTED it has no agent's channel; AGENT_UNRESPONSIVE nobody
- *   answers there; OPERATION_UNSUPPORTED
- */
-gboolean
-qemu_domain_check_agent(QemuDomain *domain, GError **error)
-{
-    const VbDomainChr *agent = NULL;
-    if (!qemu_domain_check_active(domain, error))
-        return FALSE;
-    VB_DOMAIN_EACH(VbDomainChr, channel, domain->live->channels)
-    {
-        if (g_strcmp0(channel->target_name, AGENT_CHANNEL) == 0)
-            agent = channel;
-    }
-    if (!agent)
-        return vb_error_set(error, VIR_ERR_ARGUMENT_UNSUPPORTED,
-                            "QEMU guest agent is not configured");
-    if (g_strcmp0(agent->target_state, "connected") != 0)
-        return vb_error_set(error, VIR_ERR_AGENT_UNRESPONSIVE, "QEMU guest agent is not connected");
-    return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
-                        "commands of the guest agent are not supported");
-}
 
 /* ---- leases ---- */
 
@@ -146,11 +115,11 @@ add_neighbours(const QemuDomain *domain, const VbDomainNet *net, const char *mac
 /**
  * qemu_domain_get_addresses:
  * @domain: a guest
- * @source: virDomainInterfaceAddressesSource
+ * @source: virDomainInterfaceAddressesSource, but for the agent: qemu_agent_get_addresses()
  * @flags: 0
  *
  * Returns: (transfer floating): interfaces with at least one address
- * Errors: OPERATION_INVALID not running; ARGUMENT_UNSUPPORTED unknown source, or the agent's and there is none
+ * Errors: OPERATION_INVALID not running; ARGUMENT_UNSUPPORTED unknown source
  */
 GVariant *
 qemu_domain_get_addresses(QemuDomain *domain, guint source, guint flags, GError **error)
@@ -159,11 +128,8 @@ qemu_domain_get_addresses(QemuDomain *domain, guint source, guint flags, GError 
     if (!qemu_check_flags(flags, 0, "qemuDomainInterfaceAddresses", error) ||
         !qemu_domain_check_active(domain, error))
         return NULL;
-    if (source == VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT) {
-        (void)qemu_domain_check_agent(domain, error);
-        return NULL;
-    }
-    if (source > VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP) {
+    if (source != VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE &&
+        source != VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP) {
         vb_error_set(error, VIR_ERR_ARGUMENT_UNSUPPORTED, "Unknown IP address data source %u",
                      source);
         return NULL;
@@ -205,25 +171,18 @@ find_lease_name(QemuDomain *domain)
 }
 
 /**
- * qemu_domain_get_hostname:
+ * qemu_domain_get_leased_hostname:
  * @domain: a guest
- * @flags: virDomainGetHostnameFlags: 1 lease, 2 agent; 0: agent
  *
- * Returns: (transfer full)
- * Errors: OPERATION_INVALID not running; NO_HOSTNAME; those of qemu_domain_check_agent()
+ * Returns: (transfer full): the name that it told the host's DHCP server
+ * Errors: OPERATION_INVALID not running; NO_HOSTNAME
  */
 char *
-qemu_domain_get_hostname(QemuDomain *domain, guint flags, GError **error)
+qemu_domain_get_leased_hostname(QemuDomain *domain, GError **error)
 {
-    const guint known = VIR_DOMAIN_GET_HOSTNAME_LEASE | VIR_DOMAIN_GET_HOSTNAME_AGENT;
     char *name;
-    if (!qemu_check_flags(flags, known, "qemuDomainGetHostname", error) ||
-        !qemu_domain_check_active(domain, error))
+    if (!qemu_domain_check_active(domain, error))
         return NULL;
-    if (!(flags & VIR_DOMAIN_GET_HOSTNAME_LEASE)) {
-        (void)qemu_domain_check_agent(domain, error);
-        return NULL;
-    }
     name = find_lease_name(domain);
     if (!name)
         vb_error_set(error, VIR_ERR_NO_HOSTNAME, "no hostname found for domain %s", domain->name);

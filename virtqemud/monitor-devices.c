@@ -3,6 +3,7 @@
  * are those of libvirt's wire structs. */
 #include "monitor.h"
 
+#include "agent.h"
 #include "domain-private.h"
 #include "hotplug.h"
 
@@ -261,6 +262,12 @@ qemu_monitor_agent_state(QemuDomain *domain, const char *alias, gboolean is_open
             qemu_domain_emit(domain, "agent-lifecycle",
                              g_variant_new_parsed("{'state': <%i>, 'reason': <%i>}", state,
                                                   reason));
+        if (g_strcmp0(channel->target_name, AGENT_CHANNEL) != 0)
+            continue;
+        if (is_open)
+            qemu_agent_connected(domain);
+        else
+            qemu_agent_disconnected(domain);
     }
 }
 

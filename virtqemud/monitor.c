@@ -4,6 +4,7 @@
 #include "monitor.h"
 
 #include "base/error.h"
+#include "agent.h"
 #include "domain-private.h"
 #include "save.h"
 
@@ -129,6 +130,7 @@ handle_reset(QemuDomain *domain, const VbJson *details)
 {
     if (!domain->starting)
         qemu_domain_emit(domain, "reboot", NULL);
+    qemu_agent_disconnected(domain);
     qemu_domain_save(domain);
 }
 
@@ -153,6 +155,7 @@ enter_sleep(QemuDomain *domain, int reason, int detail, const char *kind)
         return;
     qemu_domain_set_state(domain, VIR_DOMAIN_PMSUSPENDED, reason);
     qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_PMSUSPENDED, detail);
+    qemu_agent_guest_suspended(domain);
     qemu_domain_emit(domain, kind, g_variant_new_parsed("{'reason': <0>}"));
     qemu_domain_save(domain);
 }

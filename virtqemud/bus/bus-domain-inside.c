@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The methods of Domain1 about what a guest may use of the host and what is known of its inside; data: the QemuDomain. */
+/* The methods of Domain1 about what a guest may use of the host and how its disks are; data: the QemuDomain. */
 #include "bus/bus-private.h"
 #include "guest-info.h"
 #include "vcpus.h"
@@ -34,37 +34,6 @@ qemu_bus_domain_get_scheduler(gpointer data, VbCall *call, GVariant *args, GErro
     guint flags;
     g_variant_get(args, "(u)", &flags);
     return qemu_domain_get_scheduler(data, flags, error);
-}
-
-GVariant *
-qemu_bus_domain_get_addresses(gpointer data, VbCall *call, GVariant *args, GError **error)
-{
-    guint source, flags;
-    g_variant_get(args, "(uu)", &source, &flags);
-    return qemu_domain_get_addresses(data, source, flags, error);
-}
-
-GVariant *
-qemu_bus_domain_get_hostname(gpointer data, VbCall *call, GVariant *args, GError **error)
-{
-    guint flags;
-    g_variant_get(args, "(u)", &flags);
-    g_autofree char *name = qemu_domain_get_hostname(data, flags, error);
-    return name ? g_variant_new("(s)", name) : NULL;
-}
-
-GVariant *
-qemu_bus_domain_get_time(gpointer data, VbCall *call, GVariant *args, GError **error)
-{
-    (void)qemu_domain_check_agent(data, error);
-    return NULL;
-}
-
-GVariant *
-qemu_bus_domain_set_time(gpointer data, VbCall *call, GVariant *args, GError **error)
-{
-    (void)qemu_domain_check_agent(data, error);
-    return NULL;
 }
 
 static void

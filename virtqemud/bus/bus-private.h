@@ -87,6 +87,20 @@ GVariant *qemu_bus_method_events_since(gpointer data, VbCall *call, GVariant *ar
     ROW("GetHostname", get_hostname, VB_ACTION_MANAGE)                                             \
     ROW("GetTime", get_time, VB_ACTION_MANAGE)                                                     \
     ROW("SetTime", set_time, VB_ACTION_MANAGE)                                                     \
+    ROW("GetFilesystems", get_filesystems, VB_ACTION_MANAGE)                                       \
+    ROW("FreezeFilesystems", freeze_filesystems, VB_ACTION_MANAGE)                                 \
+    ROW("ThawFilesystems", thaw_filesystems, VB_ACTION_MANAGE)                                     \
+    ROW("TrimFilesystems", trim_filesystems, VB_ACTION_MANAGE)                                     \
+    ROW("SetUserPassword", set_user_password, VB_ACTION_MANAGE)                                    \
+    ROW("GetAuthorizedSshKeys", get_authorized_ssh_keys, VB_ACTION_MANAGE)                         \
+    ROW("SetAuthorizedSshKeys", set_authorized_ssh_keys, VB_ACTION_MANAGE)                         \
+    ROW("GetGuestVcpus", get_guest_vcpus, VB_ACTION_MANAGE)                                        \
+    ROW("SetGuestVcpus", set_guest_vcpus, VB_ACTION_MANAGE)                                        \
+    ROW("GetGuestInfo", get_guest_info, VB_ACTION_MANAGE)                                          \
+    ROW("AgentCommand", agent_command, VB_ACTION_MANAGE)                                           \
+    ROW("SetAgentTimeout", set_agent_timeout, VB_ACTION_MANAGE)                                    \
+    ROW("SuspendGuest", suspend_guest, VB_ACTION_MANAGE)                                           \
+    ROW("WakeUp", wake_up, VB_ACTION_MANAGE)                                                       \
     ROW("GetDiskErrors", get_disk_errors, VB_ACTION_READ)                                          \
     ROW("AttachDevice", attach_device, VB_ACTION_MANAGE)                                           \
     ROW("DetachDevice", detach_device, VB_ACTION_MANAGE)                                           \
