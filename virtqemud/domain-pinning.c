@@ -2,7 +2,9 @@
 /* Which host CPUs a guest may use and how much of them, as its definition says. */
 #include "base/error.h"
 #include "define.h"
+#include "placement.h"
 #include "procfs.h"
+#include "status.h"
 #include "vcpus.h"
 
 #define MAX_MAP 1024 /* bytes: more CPUs than Linux knows */
@@ -51,19 +53,6 @@ take_maps(GByteArray *maps, int n)
     return g_variant_new("(@ayi)", bytes, n);
 }
 
-static const char *
-vcpu_list(const VbDomainDef *def, guint vcpu)
-{
-    if (def->cputune) {
-        VB_DOMAIN_EACH(VbDomainVcpuPin, pin, def->cputune->vcpupins)
-        {
-            if (pin->vcpu == vcpu)
-                return pin->cpuset;
-        }
-    }
-    return def->cpuset;
-}
-
 /**
  * qemu_domain_get_vcpu_pinning:
  * @domain: the guest
@@ -87,7 +76,7 @@ qemu_domain_get_vcpu_pinning(QemuDomain *domain, int n_maps, int length, guint f
     maps = g_byte_array_new();
     n = CLAMP(n_maps, 0, (int)MIN(def->vcpus, 4096u));
     for (int i = 0; i < n; i++)
-        add_map(maps, domain->manager, vcpu_list(def, (guint)i), length);
+        add_map(maps, domain->manager, qemu_placement_of_vcpu(def, (guint)i), length);
     return take_maps(maps, n);
 }
 
@@ -104,6 +93,35 @@ qemu_domain_get_emulator_pinning(QemuDomain *domain, int length, guint flags, GE
     maps = g_byte_array_new();
     add_map(maps, domain->manager, list, length);
     return take_maps(maps, 1);
+}
+
+/**
+ * qemu_domain_get_iothreads:
+ * @domain: the guest
+ * @flags: virDomainModificationImpact
+ *
+ * Returns: (transfer floating): number and map of each I/O thread, and how many there are
+ * Errors: OPERATION_INVALID
+ */
+GVariant *
+qemu_domain_get_iothreads(QemuDomain *domain, guint flags, GError **error)
+{
+    const VbDomainDef *def = pick(domain, flags, "qemuDomainGetIOThreadInfo", error);
+    const int length = (int)(qemu_placement_last_cpu(domain) / 8 + 1);
+    GVariantBuilder threads;
+    if (!def)
+        return NULL;
+    g_variant_builder_init(&threads, G_VARIANT_TYPE("a(uay)"));
+    for (guint i = 0; i < qemu_placement_count_iothreads(def); i++) {
+        const guint id = qemu_placement_iothread_id(def, i);
+        GByteArray *map = g_byte_array_new();
+        add_map(map, domain->manager, qemu_placement_of_iothread(def, id), length);
+        g_variant_builder_add(&threads, "(u@ay)", id,
+                              g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, map->data, map->len,
+                                                        1));
+        g_byte_array_unref(map);
+    }
+    return g_variant_new("(a(uay)u)", &threads, qemu_placement_count_iothreads(def));
 }
 
 /* ---- shares, periods and quotas: stored, not applied: guests get no control group of their own ---- */

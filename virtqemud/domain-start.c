@@ -6,6 +6,7 @@
 #include "define.h"
 #include "domain-private.h"
 #include "monitor.h"
+#include "placement.h"
 #include "prepare.h"
 #include "resctrl.h"
 #include "save.h"
@@ -208,6 +209,20 @@ qemu_start_take_vcpus(const VbJson *result, QemuDomain *domain)
         if (index >= domain->vcpu_tids->len)
             g_array_set_size(domain->vcpu_tids, (guint)index + 1);
         g_array_index(domain->vcpu_tids, pid_t, index) = tid;
+    }
+}
+
+void
+qemu_start_take_iothreads(const VbJson *result, QemuDomain *domain)
+{
+    g_array_set_size(domain->iothread_tids, 0);
+    for (const VbJson *thread = vb_json_first(result); thread; thread = vb_json_next(thread)) {
+        const char *id = vb_json_get_string(thread, "id");
+        QemuIothread known = {0, (pid_t)vb_json_get_int(thread, "thread-id", 0)};
+        if (!id || !g_str_has_prefix(id, "iothread"))
+            continue;
+        known.id = (guint)g_ascii_strtoull(id + strlen("iothread"), NULL, 10);
+        g_array_append_val(domain->iothread_tids, known);
     }
 }
 
@@ -421,13 +436,17 @@ on_placed(QemuDomain *domain, GError *error, gpointer data)
         start_succeed(start);
 }
 
-/* The vCPUs' threads are known, and nothing of the guest has run. */
+/* The threads are known, and nothing of the guest has run. */
 static void
-place_vcpus(const VbJson *result, QemuDomain *domain)
+place_threads(const VbJson *result, QemuDomain *domain)
 {
+    g_autoptr(GError) error = NULL;
     qemu_start_take_vcpus(result, domain);
     domain->starting->n_pending++;
-    qemu_resctrl_create(domain, on_placed, NULL);
+    if (qemu_placement_apply(domain, &error) && qemu_resctrl_is_wanted(domain->live))
+        qemu_resctrl_create(domain, on_placed, NULL);
+    else
+        on_placed(domain, error, NULL);
 }
 
 /* All questions leave at once; the emulator answers in order, "cont" is the last. Only a guest whose threads have to be
@@ -435,9 +454,12 @@ place_vcpus(const VbJson *result, QemuDomain *domain)
 void
 qemu_start_connected(QemuDomain *domain)
 {
-    const gboolean is_placed = qemu_resctrl_is_wanted(domain->live);
+    const gboolean is_placed =
+        qemu_resctrl_is_wanted(domain->live) || qemu_placement_is_wanted(domain->live);
     qemu_crash_point("start-connected");
-    ask(domain, "query-cpus-fast", NULL, is_placed ? place_vcpus : qemu_start_take_vcpus);
+    if (domain->live->iothreads > 0)
+        ask(domain, "query-iothreads", NULL, qemu_start_take_iothreads);
+    ask(domain, "query-cpus-fast", NULL, is_placed ? place_threads : qemu_start_take_vcpus);
     ask(domain, "query-chardev", NULL, on_chardevs);
     set_passwords(domain);
     set_memory(domain);
@@ -490,11 +512,13 @@ spawn(QemuTransition *start, const QemuCommand *command, QemuPrepared *prepared,
     QemuDomain *domain = start->domain;
     g_autofree char *log = qemu_manager_log_path(domain->manager, domain->name);
     g_autofree char *pidfile = qemu_manager_pidfile_path(domain->manager, domain->name);
+    g_autoptr(VbBitset) cpus = qemu_placement_of_process(domain->live);
     QemuProcessSpec spec = {
         .argv = (const char *const *)command->argv->pdata,
         .env = (const char *const *)command->env->pdata,
         .log_path = log,
         .pidfile_path = pidfile,
+        .cpus = cpus,
         .fds = (const QemuProcessFd *)(gpointer)prepared->process_fds->data,
         .n_fds = prepared->process_fds->len,
     };
@@ -509,6 +533,8 @@ launch(QemuTransition *start, QemuCaps *caps, GError **error)
     vb_domain_assign_aliases(domain->live);
     qemu_command_number_images(domain->live);
     qemu_crash_point("start-begin");
+    if (!qemu_placement_check(domain, domain->live, error))
+        return FALSE;
     if (!qemu_status_write(domain, error)) /* from here on a restart cleans up */
         return FALSE;
     qemu_crash_point("start-status");

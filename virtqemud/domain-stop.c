@@ -122,6 +122,7 @@ forget_run(QemuDomain *domain)
     g_hash_table_remove_all(domain->consoles);
     domain->resctrl_before = (QemuResctrlBefore){0};
     g_array_set_size(domain->vcpu_tids, 0);
+    g_array_set_size(domain->iothread_tids, 0);
     g_clear_pointer(&domain->live, vb_domain_free);
     domain->is_updated = FALSE;
     domain->is_shutting_down = domain->has_fake_reboot = FALSE;

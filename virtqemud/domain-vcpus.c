@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "domain-private.h"
 #include "monitor.h"
+#include "placement.h"
 #include "resctrl.h"
 #include "vcpus.h"
 
@@ -49,6 +50,15 @@ ask(Resize *resize, const char *command, const char *arguments, QemuQmpDone done
     return FALSE;
 }
 
+static void
+place_one(QemuDomain *domain, guint vcpu, pid_t tid)
+{
+    g_autoptr(GError) error = NULL;
+    if (!qemu_placement_apply_vcpu(domain, vcpu, tid, &error))
+        g_warning("vcpu %u of domain '%s': %s", vcpu, domain->name, error->message);
+    qemu_resctrl_add_vcpu(domain, vcpu, tid);
+}
+
 /* threads that were not there before */
 static void
 place_new(QemuDomain *domain, const GArray *before)
@@ -56,7 +66,7 @@ place_new(QemuDomain *domain, const GArray *before)
     for (guint i = 0; i < domain->vcpu_tids->len; i++) {
         const pid_t tid = g_array_index(domain->vcpu_tids, pid_t, i);
         if (tid > 0 && (i >= before->len || g_array_index(before, pid_t, i) != tid))
-            qemu_resctrl_add_vcpu(domain, i, tid);
+            place_one(domain, i, tid);
     }
 }
 

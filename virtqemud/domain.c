@@ -40,6 +40,7 @@ qemu_domain_new(QemuManager *manager, const char *name, const VbUuid *uuid)
     domain->vcpu_tids = g_array_new(FALSE, TRUE, sizeof(pid_t));
     domain->facts = qemu_facts_new();
     domain->taint = g_ptr_array_new_with_free_func(g_free);
+    domain->iothread_tids = g_array_new(FALSE, TRUE, sizeof(QemuIothread));
     domain->owed = g_ptr_array_new_with_free_func(g_free);
     domain->consoles = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return domain;
@@ -74,6 +75,7 @@ qemu_domain_unref(QemuDomain *domain)
     qemu_facts_free(domain->facts);
     g_array_unref(domain->vcpu_tids);
     g_ptr_array_unref(domain->taint);
+    g_array_unref(domain->iothread_tids);
     g_ptr_array_unref(domain->owed);
     g_hash_table_unref(domain->consoles);
     qemu_unfinished_free(domain->unfinished);

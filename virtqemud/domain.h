@@ -17,6 +17,11 @@ typedef struct _QemuSave QemuSave;             /* a save under way; save.c */
 typedef struct _QemuUnfinished QemuUnfinished; /* what a restart must know of it; save.h */
 typedef struct _QemuGuestJob QemuGuestJob;     /* guest-job.c */
 
+typedef struct {
+    guint id; /* of <iothread> */
+    pid_t tid;
+} QemuIothread;
+
 /* the reading that a rate is counted from */
 typedef struct {
     gint64 at_us; /* monotonic; 0: none */
@@ -44,8 +49,9 @@ struct _QemuDomain {
     QemuProcess *process;
     QemuQmp *qmp; /* NULL while connecting or lost */
     char *monitor_path;
-    GArray *vcpu_tids; /* pid_t per vCPU index; 0: offline */
-    QemuFacts *facts;  /* never NULL */
+    GArray *vcpu_tids;     /* pid_t per vCPU index; 0: offline */
+    GArray *iothread_tids; /* QemuIothread */
+    QemuFacts *facts;      /* never NULL */
     QemuResctrlBefore resctrl_before;
     GPtrArray *taint; /* char *: words of libvirt */
     GPtrArray *

@@ -17,3 +17,4 @@ void qemu_stop_tell_waiters(QemuDomain *domain);
 void qemu_monitor_act_on_end(QemuDomain *domain);
 /* domain-start.c: the answer of query-cpus-fast */
 void qemu_start_take_vcpus(const VbJson *result, QemuDomain *domain);
+void qemu_start_take_iothreads(const VbJson *result, QemuDomain *domain); /* of query-iothreads */

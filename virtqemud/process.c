@@ -35,6 +35,7 @@ typedef struct {
     const QemuProcessSpec *spec;
     int log_fd, lock_fd, report_fd, null_fd;
     char **argv, **env;
+    cpu_set_t *cpus; /* NULL: as they are */
 } ChildSetup;
 
 /* ---- watching ---- */
@@ -109,6 +110,18 @@ qemu_process_kill(QemuProcess *process, int signal_number, GError **error)
 
 /* ---- starting ---- */
 
+cpu_set_t *
+qemu_cpu_set_new(const VbBitset *cpus)
+{
+    cpu_set_t *set = g_malloc0(QEMU_CPU_SET_SIZE);
+    VB_BITSET_EACH(cpu, cpus)
+    {
+        if ((gsize)cpu < QEMU_CPU_SET_SIZE * 8)
+            CPU_SET_S((gsize)cpu, QEMU_CPU_SET_SIZE, set);
+    }
+    return set;
+}
+
 static void
 child_fail(int report_fd)
 {
@@ -152,6 +165,8 @@ child_run(const ChildSetup *setup)
         if (dup2(spec->fds[i].source, spec->fds[i].target) < 0)
             child_fail(REPORT_FD);
     }
+    if (setup->cpus && sched_setaffinity(0, QEMU_CPU_SET_SIZE, setup->cpus) < 0)
+        child_fail(REPORT_FD);
     umask(
         0002); /* Source: libvirt starts emulators with this mask: group members may use the guest's sockets */
     child_write_pid(LOCK_FD);
@@ -288,7 +303,8 @@ qemu_process_spawn(const QemuProcessSpec *spec, QemuProcessExited exited, gpoint
                         .lock_fd = -1,
                         .null_fd = -1,
                         .argv = (char **)spec->argv,
-                        .env = (char **)spec->env};
+                        .env = (char **)spec->env,
+                        .cpus = spec->cpus ? qemu_cpu_set_new(spec->cpus) : NULL};
     QemuProcess *process = NULL;
     if (setup_open(&setup, error)) {
         ChildSetup high = setup;
@@ -299,6 +315,7 @@ qemu_process_spawn(const QemuProcessSpec *spec, QemuProcessExited exited, gpoint
         setup_close(&high);
     }
     setup_close(&setup);
+    g_free(setup.cpus);
     for (guint i = 0; i < spec->n_fds; i++)
         close(fds[i].source);
     return process;

@@ -4,6 +4,8 @@
  * lock taken knows that the process lives, whenever the daemon was killed. */
 #pragma once
 #include <glib.h>
+#include <sched.h>
+#include "base/bitset.h"
 
 typedef struct {
     int source; /* descriptor of the daemon */
@@ -16,9 +18,14 @@ typedef struct {
     const char
         *log_path; /* standard output and error are appended here; header lines are the caller's */
     const char *pidfile_path;
+    const VbBitset *cpus;     /* that it may use; NULL: those of the daemon */
     const QemuProcessFd *fds; /* inherited, besides 0-2 and the lock */
     guint n_fds;
 } QemuProcessSpec;
+
+#define QEMU_CPU_SET_SIZE CPU_ALLOC_SIZE(8192) /* Source: the kernel's limit, NR_CPUS */
+cpu_set_t *
+qemu_cpu_set_new(const VbBitset *cpus); /* (transfer full) for sched_setaffinity; g_free() */
 
 typedef struct _QemuProcess QemuProcess;
 /* @wait_status as of waitpid; -1: not our child, unknown. Once, from the loop. */

@@ -126,9 +126,19 @@ on_vcpus(const VbJson *result, const GError *error, gpointer data)
         qemu_start_take_vcpus(result, domain);
 }
 
+static void
+on_iothreads(const VbJson *result, const GError *error, gpointer data)
+{
+    g_autoptr(QemuDomain) domain = data;
+    if (!error && domain->live)
+        qemu_start_take_iothreads(result, domain);
+}
+
 void
 qemu_recover_connected(QemuDomain *domain)
 {
+    qemu_qmp_execute(domain->qmp, "query-iothreads", NULL, QUESTION_MS, on_iothreads,
+                     qemu_domain_ref(domain));
     qemu_qmp_execute(domain->qmp, "query-cpus-fast", NULL, QUESTION_MS, on_vcpus,
                      qemu_domain_ref(domain));
     qemu_qmp_execute(domain->qmp, "query-status", NULL, QUESTION_MS, on_status,

@@ -10,6 +10,19 @@ void qemu_domain_plug_vcpus(QemuDomain *domain, guint n, QemuDone done, gpointer
 GVariant *qemu_domain_get_vcpu_pinning(QemuDomain *domain, int n_maps, int length, guint flags,
                                        GError **error); /* (ayi) */
 GVariant *qemu_domain_get_emulator_pinning(QemuDomain *domain, int length, guint flags,
-                                           GError **error);                           /* (ayi) */
-GVariant *qemu_domain_get_scheduler_type(QemuDomain *domain, GError **error);         /* (si) */
+                                           GError **error); /* (ayi) */
+GVariant *qemu_domain_get_iothreads(QemuDomain *domain, guint flags,
+                                    GError **error);                          /* (a(uay)u) */
+GVariant *qemu_domain_get_scheduler_type(QemuDomain *domain, GError **error); /* (si) */
 GVariant *qemu_domain_get_scheduler(QemuDomain *domain, guint flags, GError **error); /* (a{sv}) */
+
+/* domain-pin.c: changes of where threads run; @map: a bit per host CPU */
+typedef struct {
+    const guint8 *map;
+    gsize length;
+    guint flags; /* virDomainModificationImpact */
+} QemuPin;
+gboolean qemu_domain_pin_vcpu(QemuDomain *domain, guint vcpu, const QemuPin *pin, GError **error);
+gboolean qemu_domain_pin_emulator(QemuDomain *domain, const QemuPin *pin, GError **error);
+gboolean qemu_domain_pin_iothread(QemuDomain *domain, guint iothread, const QemuPin *pin,
+                                  GError **error);

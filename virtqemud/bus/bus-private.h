@@ -57,6 +57,10 @@ GVariant *qemu_bus_method_events_since(gpointer data, VbCall *call, GVariant *ar
     ROW("Create", create, VB_ACTION_MANAGE)                                                        \
     ROW("Shutdown", shutdown, VB_ACTION_MANAGE)                                                    \
     ROW("Reboot", reboot, VB_ACTION_MANAGE)                                                        \
+    ROW("PinVcpu", pin_vcpu, VB_ACTION_MANAGE)                                                     \
+    ROW("PinEmulator", pin_emulator, VB_ACTION_MANAGE)                                             \
+    ROW("PinIothread", pin_iothread, VB_ACTION_MANAGE)                                             \
+    ROW("GetIothreads", get_iothreads, VB_ACTION_READ)                                             \
     ROW("SetResctrlMonitoring", set_resctrl_monitoring, VB_ACTION_MANAGE)                          \
     ROW("Reset", reset, VB_ACTION_MANAGE)                                                          \
     ROW("Destroy", destroy, VB_ACTION_MANAGE)                                                      \
