@@ -88,3 +88,52 @@ def wait_name(stack, prefix, is_there=True):
 
 def u(flags):
     return GLib.Variant("(u)", (flags,))
+
+
+class Tree:
+    """A sysfs tree in a folder, as the kernel would make it."""
+
+    def __init__(self, root):
+        self.root = str(root)
+        os.makedirs(self.path("/sys/devices"))
+
+    def path(self, name):
+        return os.path.join(self.root, name.lstrip("/"))
+
+    @property
+    def sysfs(self):
+        return self.path("/sys")
+
+    def write(self, name, data):
+        """A file at @name ("/sys/..."), text or bytes."""
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        with open(self.path(name), "wb") as f:
+            f.write(data if isinstance(data, bytes) else data.encode())
+
+    def link(self, name, target):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        os.symlink(target, self.path(name))
+
+    def device(self, path, subsystem, uevent="", attributes=(), links=()):
+        """A device at /sys/devices/@path."""
+        folder = "/sys/devices/" + path
+        self.write(folder + "/uevent", uevent)
+        self.link(folder + "/subsystem", "/sys/bus/" + subsystem)
+        for name, data in dict(attributes).items():
+            self.write("%s/%s" % (folder, name), data)
+        for name, target in dict(links).items():
+            self.link("%s/%s" % (folder, name), target)
+        return folder
+
+    def pci(self, path, address, ids="8086:10C9", pci_class="20000", attributes=(), links=()):
+        uevent = "PCI_CLASS=%s\nPCI_ID=%s\nPCI_SLOT_NAME=%s\n" % (pci_class, ids, address)
+        folder = self.device("%s/%s" % (path, address), "pci", uevent, attributes, links)
+        self.link("/sys/bus/pci/devices/" + address, self.path(folder))
+        return folder
+
+    def mdev_type(self, folder, name, available=4, title=None):
+        base = "%s/mdev_supported_types/%s/" % (folder, name)
+        self.write(base + "available_instances", "%d\n" % available)
+        self.write(base + "device_api", "vfio-pci\n")
+        if title:
+            self.write(base + "name", title + "\n")

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <libudev.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 
 typedef struct {
     NodedevBackend base;
+    const NodedevHost *host;
     struct udev *udev;
     struct udev_monitor *monitor;
     guint source;
@@ -49,11 +51,31 @@ raw_of(struct udev_device *device)
     return raw;
 }
 
-/* Only these subsystems hold devices that are shown; the others are never opened. */
+/* Only these subsystems hold devices that are shown, and whatever can make mediated devices. */
 static const char *const subsystems[] = {"pci",     "usb",          "net",      "scsi",
                                          "block",   "scsi_generic", "drm",      "mdev",
                                          "vdpa",    "ccw",          "css",      "ap",
                                          "vfio_ap", "matrix",       "ccwgroup", NULL};
+
+/* Source: Documentation/ABI/testing/sysfs-bus-vfio-mdev: links to all that can make mediated devices */
+static void
+add_mdev_parents(UdevBackend *backend, GFunc func, gpointer data)
+{
+    g_autoptr(GPtrArray) names =
+        nodedev_sysfs_list(backend->host, "/sys/class/mdev_bus", NULL, 4096);
+    for (guint i = 0; i < names->len; i++) {
+        g_autofree char *path = g_strconcat("/sys/class/mdev_bus/", names->pdata[i], NULL);
+        g_autofree char *real = realpath(path, NULL);
+        struct udev_device *device =
+            real ? udev_device_new_from_syspath(backend->udev, real) : NULL;
+        if (!device)
+            continue;
+        g_autoptr(NodedevRaw) raw = raw_of(device);
+        if (!raw->subsystem || !g_strv_contains(subsystems, raw->subsystem))
+            func(raw, data);
+        udev_device_unref(device);
+    }
+}
 
 static gboolean
 udev_enumerate(NodedevBackend *base, GFunc func, gpointer data, GError **error)
@@ -76,6 +98,7 @@ udev_enumerate(NodedevBackend *base, GFunc func, gpointer data, GError **error)
         udev_device_unref(device);
     }
     udev_enumerate_unref(enumerate);
+    add_mdev_parents(backend, func, data);
     return status >= 0 || vb_error_set_errno(error, -status, "cannot list the devices of udev");
 }
 
@@ -158,8 +181,6 @@ udev_watch(NodedevBackend *base, const NodedevBackendListener *listener, gpointe
     backend->monitor = udev_monitor_new_from_netlink(backend->udev, has_udevd ? "udev" : "kernel");
     if (!backend->monitor)
         return vb_error_set_errno(error, errno ? errno : ENOMEM, "cannot watch device events");
-    for (guint i = 0; subsystems[i]; i++)
-        udev_monitor_filter_add_match_subsystem_devtype(backend->monitor, subsystems[i], NULL);
     udev_monitor_set_receive_buffer_size(backend->monitor, receive_buffer());
     if (udev_monitor_enable_receiving(backend->monitor) < 0)
         return vb_error_set_errno(error, errno, "cannot watch device events");
@@ -184,6 +205,7 @@ nodedev_backend_udev_new(const NodedevHost *host)
 {
     UdevBackend *backend = g_new0(UdevBackend, 1);
     backend->base = (NodedevBackend){udev_watch, udev_enumerate, udev_lookup, udev_free};
+    backend->host = host;
     backend->udev = udev_new();
     return &backend->base;
 }

@@ -180,6 +180,7 @@ static void (*const describers[NODEDEV_CAP_N])(const NodedevDescription *d) = {
     [NODEDEV_CAP_SCSI_GENERIC] = describe_scsi_generic,
     [NODEDEV_CAP_DRM] = describe_drm,
     [NODEDEV_CAP_MDEV] = describe_mdev,
+    [NODEDEV_CAP_MDEV_TYPES] = nodedev_describe_mdev_types,
     [NODEDEV_CAP_VDPA] = describe_vdpa,
     [NODEDEV_CAP_CCW] = nodedev_describe_ccw,
     [NODEDEV_CAP_CSS] = nodedev_describe_ccw,

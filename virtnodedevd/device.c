@@ -97,6 +97,14 @@ static const struct {
     {"vfio_ap", NODEDEV_CAP_AP_MATRIX},
 };
 
+/* Whatever else can make mediated devices, the kernel's samples among it: it is nothing but that. */
+static NodedevCap
+kind_of_others(const NodedevHost *host, const NodedevRaw *raw)
+{
+    return nodedev_sysfs_exists(host, raw->syspath, "mdev_supported_types") ? NODEDEV_CAP_MDEV_TYPES
+                                                                            : NODEDEV_CAP_NONE;
+}
+
 static NodedevCap
 kind_of(const NodedevRaw *raw)
 {
@@ -310,6 +318,8 @@ NodedevDevice *
 nodedev_device_identify(const NodedevHost *host, const NodedevRaw *raw)
 {
     NodedevCap kind = kind_of(raw);
+    if (kind == NODEDEV_CAP_NONE && raw->subsystem)
+        kind = kind_of_others(host, raw);
     if (!is_shown(host, raw, kind))
         return NULL;
     NodedevDevice *device = device_new(kind);

@@ -28,6 +28,7 @@ typedef struct {
     guint pci_class, vendor_id, product_id;
     int iommu_group, numa_node; /* -1: none */
     gboolean is_active;
+    gboolean is_busy;        /* detach, reattach or reset is under way */
     gboolean is_stale;       /* while all are looked at again: not found yet */
     NodedevMdev *definition; /* NULL: not defined */
     GBytes *vpd;             /* read once, by a thread */

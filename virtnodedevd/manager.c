@@ -8,8 +8,11 @@
 #include "base/log.h"
 #include "describe.h"
 #include "known.h"
+#include "mdev.h"
 #include "store/store.h"
 #include "vb-constants.h"
+
+#define DEFINITIONS_MS 5000
 
 typedef struct {
     NodedevManager *manager;
@@ -257,6 +260,28 @@ remove_path(NodedevManager *manager, const char *syspath)
         device_gone(manager, device);
 }
 
+void
+nodedev_manager_refresh(NodedevManager *manager, NodedevDevice *device)
+{
+    g_autoptr(NodedevRaw) raw =
+        device->syspath ? manager->backend->lookup(manager->backend, device->syspath) : NULL;
+    NodedevDevice *found = raw ? nodedev_device_identify(&manager->host, raw) : NULL;
+    if (found)
+        device_found(manager, found, FALSE);
+}
+
+/* A SCSI host becomes a Fibre Channel host, or one that can make ports, after it has been told of: its class devices say so.
+ * Source: drivers/scsi/scsi_transport_fc.c: .../host7/fc_host/host7 */
+static void
+look_at_host(NodedevManager *manager, const NodedevRaw *raw)
+{
+    g_autofree char *folder = g_path_get_dirname(raw->syspath);
+    g_autofree char *host = g_path_get_dirname(folder);
+    NodedevDevice *device = g_hash_table_lookup(manager->by_path, host);
+    if (device)
+        nodedev_manager_refresh(manager, device);
+}
+
 static void
 on_backend_event(NodedevAction action, const NodedevRaw *raw, gpointer data)
 {
@@ -267,6 +292,9 @@ on_backend_event(NodedevAction action, const NodedevRaw *raw, gpointer data)
         device_found(manager, found, TRUE);
     else
         remove_path(manager, raw->syspath);
+    if (raw->subsystem &&
+        (g_str_equal(raw->subsystem, "fc_host") || g_str_equal(raw->subsystem, "scsi_host")))
+        look_at_host(manager, raw);
 }
 
 static void
@@ -315,6 +343,26 @@ nodedev_manager_rescan(NodedevManager *manager)
         vb_log_warning(NULL, "%s", error->message);
 }
 
+static gboolean
+on_definitions_late(gpointer data)
+{
+    *(gboolean *)data = TRUE;
+    return G_SOURCE_REMOVE;
+}
+
+/* Before anybody is served: the first list is to be complete. */
+static void
+read_definitions(NodedevManager *manager)
+{
+    gboolean is_late = FALSE;
+    nodedev_mdev_start(manager);
+    guint timer = g_timeout_add(DEFINITIONS_MS, on_definitions_late, &is_late);
+    while (!manager->has_definitions && !is_late)
+        g_main_context_iteration(NULL, TRUE);
+    if (!is_late)
+        g_source_remove(timer);
+}
+
 gboolean
 nodedev_manager_start(NodedevManager *manager, GError **error)
 {
@@ -323,6 +371,7 @@ nodedev_manager_start(NodedevManager *manager, GError **error)
     manager->is_quiet = TRUE;
     nodedev_manager_add(manager, nodedev_device_new_computer());
     gboolean is_done = enumerate(manager, error);
+    read_definitions(manager);
     manager->is_quiet = FALSE;
     return is_done && nodedev_known_compare(manager, error);
 }
@@ -520,6 +569,7 @@ nodedev_manager_free(NodedevManager *manager)
 {
     if (!manager)
         return;
+    nodedev_mdev_stop(manager);
     while (manager->waits->len > 0)
         wait_end(manager->waits->pdata[0], NULL);
     manager->backend->free(manager->backend);

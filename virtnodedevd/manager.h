@@ -23,8 +23,10 @@ struct _NodedevManager {
     guint64 told; /* sequence number up to which the list on disk is true */
     NodedevListener listener;
     gpointer data;
-    gboolean is_quiet; /* the first look at everything */
-    GPtrArray *waits;  /* for devices that somebody makes */
+    gboolean is_quiet;        /* the first look at everything */
+    GPtrArray *waits;         /* for devices that somebody makes */
+    gpointer definitions;     /* mdev.c: what is watched */
+    gboolean has_definitions; /* they have been read */
 };
 
 /* @sysfs: "/sys", or a recorded tree; (transfer full) NULL with @error */
@@ -37,6 +39,8 @@ void nodedev_manager_set_listener(NodedevManager *manager, const NodedevListener
 gboolean nodedev_manager_start(NodedevManager *manager, GError **error);
 /* Looks at all devices again; the difference becomes events. */
 void nodedev_manager_rescan(NodedevManager *manager);
+/* Looks at one device again; it is still there afterwards, or not. */
+void nodedev_manager_refresh(NodedevManager *manager, NodedevDevice *device);
 
 /* Errors: NO_NODE_DEVICE */
 NodedevDevice *nodedev_manager_find(NodedevManager *manager, const char *name, GError **error);

@@ -87,6 +87,14 @@ static const VbMethod methods[] = {
     {"ListCapabilities", method_list_capabilities, VB_ACTION_READ},
     {"CountCapabilities", method_count_capabilities, VB_ACTION_READ},
     {"ListChildren", method_list_children, VB_ACTION_READ},
+    {"Detach", nodedev_bus_method_detach, VB_ACTION_MANAGE},
+    {"Reattach", nodedev_bus_method_reattach, VB_ACTION_MANAGE},
+    {"Reset", nodedev_bus_method_reset, VB_ACTION_MANAGE},
+    {"Start", nodedev_bus_method_start, VB_ACTION_MANAGE},
+    {"Destroy", nodedev_bus_method_destroy, VB_ACTION_MANAGE},
+    {"Undefine", nodedev_bus_method_undefine, VB_ACTION_MANAGE},
+    {"SetAutostart", nodedev_bus_method_set_autostart, VB_ACTION_MANAGE},
+    {"Update", nodedev_bus_method_update, VB_ACTION_MANAGE},
 };
 
 /* ---- properties ---- */

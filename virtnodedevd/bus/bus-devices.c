@@ -90,6 +90,8 @@ static const VbMethod methods[] = {
     {"CountNames", method_count_names, VB_ACTION_READ},
     {"LookupByName", method_lookup_by_name, VB_ACTION_READ},
     {"LookupByWwn", method_lookup_by_wwn, VB_ACTION_READ},
+    {"CreateDevice", nodedev_bus_method_create, VB_ACTION_MANAGE},
+    {"DefineDevice", nodedev_bus_method_define, VB_ACTION_MANAGE},
     {"EventsSince", nodedev_bus_method_events_since, VB_ACTION_READ},
     {"GetLastError", method_get_last_error, VB_ACTION_READ},
 };

@@ -24,3 +24,16 @@ NodedevBus *nodedev_bus_of(VbCall *call);
 void nodedev_bus_send_event(NodedevBus *bus, const VbEvent *event);
 GVariant *nodedev_bus_method_events_since(gpointer data, VbCall *call, GVariant *args,
                                           GError **error);
+
+/* bus-change.c */
+GVariant *nodedev_bus_method_create(gpointer data, VbCall *call, GVariant *args, GError **error);
+GVariant *nodedev_bus_method_define(gpointer data, VbCall *call, GVariant *args, GError **error);
+GVariant *nodedev_bus_method_detach(gpointer data, VbCall *call, GVariant *args, GError **error);
+GVariant *nodedev_bus_method_reattach(gpointer data, VbCall *call, GVariant *args, GError **error);
+GVariant *nodedev_bus_method_reset(gpointer data, VbCall *call, GVariant *args, GError **error);
+GVariant *nodedev_bus_method_start(gpointer data, VbCall *call, GVariant *args, GError **error);
+GVariant *nodedev_bus_method_destroy(gpointer data, VbCall *call, GVariant *args, GError **error);
+GVariant *nodedev_bus_method_undefine(gpointer data, VbCall *call, GVariant *args, GError **error);
+GVariant *nodedev_bus_method_set_autostart(gpointer data, VbCall *call, GVariant *args,
+                                           GError **error);
+GVariant *nodedev_bus_method_update(gpointer data, VbCall *call, GVariant *args, GError **error);
