@@ -18,7 +18,8 @@ from harness import SLOW
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 UNITS = ("virtqemud.service", "virtqemud.socket", "virtnodedevd.service",
          "virtnodedevd.socket", "virtproxyd.service", "virtproxyd.socket",
-         "virtproxyd-ro.socket")
+         "virtproxyd-ro.socket", "virtbus-guests.service")
+USER_UNITS = ("virtqemud.service", "virtqemud.socket", "virtproxyd.service", "virtproxyd.socket")
 UNIT_DIR = "usr/lib/systemd/system"
 
 
@@ -67,7 +68,9 @@ def test_files(tree, build_dir):
                  "usr/share/polkit-1/actions/org.virtbus.policy",
                  "usr/share/polkit-1/rules.d/60-virtbus.rules",
                  "usr/lib/sysusers.d/virtbus.conf", "usr/lib/tmpfiles.d/virtbus.conf",
-                 "%s/share/doc/virtbus/README.md" % prefix,
+                 "usr/share/dbus-1/services/org.virtbus.Qemu.service",
+                 "%s/share/doc/virtbus/README.md" % prefix, "%s/libexec/virtbus-guests" % prefix,
+                 *("usr/lib/systemd/user/" + u for u in USER_UNITS),
                  *("%s/%s" % (UNIT_DIR, u) for u in UNITS)):
         assert (tree / name).is_file(), name
     for name in ("virtqemud", "virtproxyd"):
@@ -139,7 +142,8 @@ def test_verify_would_complain(systemd_tree):
     assert "ListenStraem" in result.stderr
 
 
-@pytest.mark.parametrize("name,limit", [("virtqemud", 4.0), ("virtnodedevd", 2.5), ("virtproxyd", 1.0)])
+@pytest.mark.parametrize("name,limit", [("virtqemud", 4.0), ("virtnodedevd", 2.5), ("virtproxyd", 1.0),
+                                        ("virtbus-guests", 1.5)])
 def test_exposure(tree, name, limit):
     """systemd's scores, which docs/security.md tells, may only get better."""
     score = exposure(str(tree / UNIT_DIR / (name + ".service")))

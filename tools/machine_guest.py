@@ -229,7 +229,7 @@ class Machine:
             self.next_id += 1
             job = self.next_id
             self.jobs[job] = queue.Queue()
-        message = {"id": job, "argv": argv, "input": data}
+        message = {"id": job, "argv": argv, "input": data.encode().decode("latin-1")}
         if user:
             message["user"] = user
         if env:

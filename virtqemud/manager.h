@@ -20,6 +20,8 @@ typedef struct {
     gboolean is_session;
 } QemuManagerConfig;
 
+typedef void (*QemuConfined)(gpointer done_data);
+
 /* All from the loop. Any member may be NULL. An event's effects on properties are told before the event. */
 typedef struct {
     void (*added)(QemuDomain *domain, gpointer data);
@@ -31,6 +33,9 @@ typedef struct {
                           const char *details_json, gpointer data);
     void (*hold)(const char *why, gpointer data); /* a guest runs: do not exit */
     void (*release)(const char *why, gpointer data);
+    /* a new emulator gets a control group of its own; @done exactly once, later or at once */
+    void (*confine)(QemuDomain *domain, pid_t pid, QemuConfined done, gpointer done_data,
+                    gpointer data);
 } QemuManagerListener;
 
 struct _QemuManager {

@@ -196,12 +196,24 @@ set_default(char **option, const char *value)
         *option = g_strdup(value);
 }
 
+/* A user's "run" does not outlive a reboot either. A link of that name that is there already is as good. */
+static void
+link_session_run(const char *root)
+{
+    g_autofree char *run = g_build_filename(root, "run", NULL);
+    if (g_mkdir_with_parents(root, 0700) == 0 && symlink(g_get_user_runtime_dir(), run) < 0 &&
+        errno != EEXIST)
+        vb_log_warning(NULL, "cannot create link '%s': %s", run, g_strerror(errno));
+}
+
 /* Without a trailing slash, and "" for /, so that paths join by concatenation */
 static void
 settle_root(VbServiceOptions *options)
 {
-    if (!options->root && options->is_session)
+    if (!options->root && options->is_session) {
         options->root = g_build_filename(g_get_user_data_dir(), "virtbus", NULL);
+        link_session_run(options->root);
+    }
     g_autofree char *given = options->root;
     options->root = g_canonicalize_filename(given ? given : "/", NULL);
     if (g_str_equal(options->root, "/"))

@@ -183,6 +183,7 @@ static const VbMethod methods[] = {
     {"LookupDomainById", method_lookup_by_id, VB_ACTION_READ},
     {"DefineDomain", method_define, VB_ACTION_MANAGE},
     {"CreateDomain", method_create, VB_ACTION_MANAGE},
+    {"StopGuests", qemu_bus_method_stop_guests, VB_ACTION_MANAGE},
     {"GetSaveImageXml", qemu_bus_method_get_save_image_xml, VB_ACTION_MANAGE},
     {"RestoreDomain", qemu_bus_method_restore, VB_ACTION_MANAGE},
     {"GetCapabilities", method_get_capabilities, VB_ACTION_READ},

@@ -11,12 +11,17 @@
 #define HYPERVISOR_INTERFACE "org.virtbus.Hypervisor1"
 #define DOMAIN_INTERFACE "org.virtbus.Domain1"
 
+typedef struct _QemuBusScopes QemuBusScopes;
+typedef struct _QemuBusStop QemuBusStop;
+
 struct _QemuBus {
     VbService *service;
     QemuManager *manager;
     VbObject *root;
-    GHashTable *domains; /* QemuDomain -> VbObject */
-    guint version;       /* of the default emulator; 0: not known */
+    GHashTable *domains;   /* QemuDomain -> VbObject */
+    guint version;         /* of the default emulator; 0: not known */
+    QemuBusScopes *scopes; /* NULL: without a bus */
+    GSList *stops;         /* of QemuBusStop: callers that wait until no guest runs */
 };
 
 extern const VbInterface qemu_bus_hypervisor_interface; /* its handlers get the QemuBus */
@@ -47,6 +52,18 @@ typedef GVariant *(*QemuBusRead)(QemuDomain *domain, GVariant *args, GError **er
 GVariant *qemu_bus_read_fresh(VbCall *call, QemuDomain *domain, guint kinds, QemuBusRead read);
 GVariant *qemu_bus_method_get_all_stats(gpointer data, VbCall *call, GVariant *args,
                                         GError **error);
+
+/* bus-scope.c */
+QemuBusScopes *qemu_bus_scopes_new(GDBusConnection *connection, gboolean is_session);
+void qemu_bus_scopes_free(QemuBusScopes *scopes);
+void qemu_bus_confine(QemuBusScopes *scopes, QemuDomain *domain, pid_t pid, QemuConfined done,
+                      gpointer data);
+char *qemu_bus_scope_name(int id, const char *guest);
+
+/* bus-stop.c */
+void qemu_bus_check_stops(QemuBus *bus);
+void qemu_bus_drop_stops(QemuBus *bus); /* their callers get what is true now */
+GVariant *qemu_bus_method_stop_guests(gpointer data, VbCall *call, GVariant *args, GError **error);
 
 /* bus-events.c */
 void qemu_bus_send_event(QemuBus *bus, const VbEvent *event);

@@ -171,6 +171,8 @@ domain_changed(QemuDomain *domain, guint changes, gpointer data)
         if (changes & changed_properties[i].change)
             vb_object_notify(object, DOMAIN_INTERFACE, changed_properties[i].property);
     }
+    if (changes & QEMU_DOMAIN_CHANGED_RUN)
+        qemu_bus_check_stops(bus);
 }
 
 static void
@@ -204,6 +206,16 @@ release(const char *why, gpointer data)
     vb_service_release(((QemuBus *)data)->service, why);
 }
 
+static void
+confine(QemuDomain *domain, pid_t pid, QemuConfined done, gpointer done_data, gpointer data)
+{
+    QemuBus *bus = data;
+    if (bus->scopes)
+        qemu_bus_confine(bus->scopes, domain, pid, done, done_data);
+    else
+        done(done_data);
+}
+
 static const QemuManagerListener listener = {
     .added = domain_added,
     .removed = domain_removed,
@@ -212,6 +224,7 @@ static const QemuManagerListener listener = {
     .monitor_event = monitor_event,
     .hold = hold,
     .release = release,
+    .confine = confine,
 };
 
 /* Probing the default emulator: its version is a property, and the first guest need not wait for it. */
@@ -247,6 +260,8 @@ qemu_bus_new(VbService *service, QemuManager *manager)
     bus->manager = manager;
     bus->domains = g_hash_table_new(NULL, NULL);
     bus->root = vb_service_export(service, QEMU_BUS_ROOT, interfaces, bus);
+    if (vb_service_bus(service))
+        bus->scopes = qemu_bus_scopes_new(vb_service_bus(service), vb_service_is_session(service));
     ask_version(bus);
     qemu_manager_set_listener(manager, &listener, bus);
     vb_service_export_jobs(service, manager->jobs);
@@ -259,6 +274,8 @@ qemu_bus_free(QemuBus *bus)
     static const QemuManagerListener nobody;
     if (!bus)
         return;
+    qemu_bus_drop_stops(bus);
+    qemu_bus_scopes_free(bus->scopes);
     qemu_manager_set_listener(bus->manager, &nobody, NULL);
     vb_jobs_set_listener(bus->manager->jobs, NULL, NULL);
     g_hash_table_unref(bus->domains);

@@ -7,6 +7,7 @@ Out: {"hello": BOOT_ID} first, {"id", "fd": 1|2, "data"}, {"id", "status"}; byte
 
 import json
 import os
+import pwd
 import selectors
 import signal
 
@@ -69,6 +70,9 @@ class Agent:
                "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0", **message.get("env", {})}
         argv = message["argv"]
         if "user" in message:
+            user = pwd.getpwnam(message["user"])
+            env.update({"HOME": user.pw_dir, "XDG_RUNTIME_DIR": "/run/user/%d" % user.pw_uid,
+                        **message.get("env", {})})
             argv = ["setpriv", "--reuid", message["user"], "--regid", message["user"], "--init-groups"] + argv
         actions = [(os.POSIX_SPAWN_DUP2, source, 0), (os.POSIX_SPAWN_DUP2, out_write, 1),
                    (os.POSIX_SPAWN_DUP2, err_write, 2)]

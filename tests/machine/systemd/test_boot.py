@@ -9,7 +9,7 @@ def test_system_is_well(machine):
 
 
 def test_sockets_listen(machine):
-    for unit in ("virtqemud.socket", "virtproxyd.socket", "virtproxyd-ro.socket"):
+    for unit in ("virtqemud.socket", "virtnodedevd.socket", "virtproxyd.socket", "virtproxyd-ro.socket"):
         assert machine.run(["systemctl", "is-active", unit]).out.strip() == "active"
     assert machine.run("stat -c %a:%U:%G /run/virtbus/virtqemud.sock").out.strip() == "660:root:virtproxyd"
     assert machine.run("stat -c %a /run/libvirt/libvirt-sock /run/libvirt/virtqemud-sock-ro").out.split() == [
