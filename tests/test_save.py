@@ -216,7 +216,7 @@ def test_daemon_killed_while_a_guest_is_saved(slow_stack, guest_xml):
     stack.kill("virtqemud")
     thread.join(20)
     assert errors
-    wait_for(lambda: reason(stack) == "running (save canceled)", 10, "running guest")
+    wait_for(lambda: reason(stack) == "running (save canceled)", 30, "running guest")
     assert stack.emulator_pid("guest") == emulator
     assert not has_image(stack) and not leftovers(stack)
     assert console.run("echo $marker")[1].strip() == "kept-in-memory"
@@ -242,7 +242,7 @@ def test_daemon_killed_at_each_step_of_a_restore(make_stack, guest_xml, step):
     stack.virsh("start", "guest")
     stack.virsh("managedsave", "guest", timeout=60)
     stack.virsh("start", "guest", check=False, timeout=60)
-    wait_for(lambda: reason(stack).startswith("running"), 10, "running guest")
+    wait_for(lambda: reason(stack).startswith("running"), 30, "running guest")
     wait_for(lambda: not has_image(stack), 10, "end of the image")
 
 
@@ -314,5 +314,5 @@ def test_an_older_image_is_no_proof_of_a_save(make_stack, guest_xml, tmp_path):
     second = make_stack(env={"VIRTBUS_CRASH_AT": "save-noted"})
     second.virsh("restore", path, timeout=60)
     assert second.virsh("save", "guest", path, check=False, timeout=60).status != 0
-    wait_for(lambda: reason(second).startswith("running"), 10, "running guest")
+    wait_for(lambda: reason(second).startswith("running"), 30, "running guest")
     assert second.emulator_pid("guest") > 0 and os.path.exists(path)

@@ -210,6 +210,20 @@ note_path(QemuDomain *domain, const char *path)
     qemu_domain_save(domain);
 }
 
+/* The monitor of a guest that is being destroyed is gone before the process is: what is told is why. Takes @error */
+static GError *
+explain(const QemuSave *save, GError *error)
+{
+    GError *better = NULL;
+    if (!error || !save->domain->stopping ||
+        g_strcmp0(vb_error_get_reason(error), "MonitorLost") != 0)
+        return error;
+    g_error_free(error);
+    vb_error_set(&better, VIR_ERR_OPERATION_FAILED, "domain is no longer running");
+    vb_error_set_reason(better, "MonitorLost", NULL);
+    return better;
+}
+
 /* The guest runs on, and no image is left. Takes @error, NULL when it is known. A thread at work finishes first. */
 static void
 save_fail(QemuSave *save, GError *error)
@@ -217,7 +231,7 @@ save_fail(QemuSave *save, GError *error)
     if (save->error)
         g_clear_error(&error);
     else
-        save->error = error;
+        save->error = explain(save, error);
     save->is_migrating = FALSE;
     note_path(save->domain, NULL);
     if (save->is_working || save->is_undoing)
