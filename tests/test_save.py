@@ -316,3 +316,23 @@ def test_an_older_image_is_no_proof_of_a_save(make_stack, guest_xml, tmp_path):
     assert second.virsh("save", "guest", path, check=False, timeout=60).status != 0
     wait_for(lambda: reason(second).startswith("running"), 30, "running guest")
     assert second.emulator_pid("guest") > 0 and os.path.exists(path)
+
+
+def test_named_parameters(stack, guest_xml, tmp_path):
+    stack.define(guest_xml(plain=True))
+    stack.virsh("start", "guest")
+    path = str(tmp_path / "image")
+    with stack.open() as c:
+        domain = c.lookupByName("guest")
+        for params, text in (({"nope": "x"}, "parameter 'nope' not supported"),
+                             ({"file": path, "dxml": "<domain/>"}, "changing the definition")):
+            with pytest.raises(libvirt.libvirtError, match=text):
+                domain.saveParams(params, 0)
+        domain.saveParams({"file": path}, 0)
+        assert not domain.isActive() and os.path.exists(path)
+        with pytest.raises(libvirt.libvirtError, match="missing parameter 'file'"):
+            c.restoreParams({}, 0)
+        c.restoreParams({"file": path}, libvirt.VIR_DOMAIN_SAVE_PAUSED)
+        assert domain.state()[0] == libvirt.VIR_DOMAIN_PAUSED
+        domain.saveParams({}, 0)
+        assert domain.hasManagedSaveImage() == 1

@@ -21,6 +21,12 @@ qemu_manager_autostart_path(const QemuManager *manager, const char *name)
 }
 
 char *
+qemu_manager_autostart_once_path(const QemuManager *manager, const char *name)
+{
+    return g_strconcat(manager->autostart_dir, "/", name, ".xml.once", NULL);
+}
+
+char *
 qemu_manager_save_path(const QemuManager *manager, const char *name)
 {
     return g_strconcat(manager->lib_dir, "/save/", name, ".save", NULL);

@@ -25,6 +25,7 @@ VbDomainDef *qemu_manager_parse(QemuManager *manager, const char *xml, guint fla
 gboolean qemu_domain_undefine(QemuDomain *domain, guint flags, GError **error);
 gboolean qemu_domain_rename(QemuDomain *domain, const char *new_name, guint flags, GError **error);
 gboolean qemu_domain_set_autostart(QemuDomain *domain, gboolean is_autostart, GError **error);
+gboolean qemu_domain_set_autostart_once(QemuDomain *domain, gboolean is_once, GError **error);
 GPtrArray *
 qemu_manager_list(QemuManager *manager,
                   guint flags); /* of borrowed QemuDomain, virConnectListAllDomainsFlags */
@@ -56,8 +57,9 @@ gboolean qemu_manager_finish_rename(const QemuManager *manager, const char *old_
 /* files of a guest: (transfer full) */
 char *qemu_manager_config_path(const QemuManager *manager,
                                const char *name); /* etc/libvirt/qemu/NAME.xml */
-char *qemu_manager_autostart_path(const QemuManager *manager,
-                                  const char *name); /* etc/libvirt/qemu/autostart/NAME.xml */
+char *qemu_manager_autostart_path(const QemuManager *manager, const char *name);
+char *qemu_manager_autostart_once_path(const QemuManager *manager,
+                                       const char *name); /* etc/libvirt/qemu/autostart/NAME.xml */
 char *qemu_manager_save_path(const QemuManager *manager,
                              const char *name); /* var/lib/libvirt/qemu/save/NAME.save */
 guint qemu_manager_count_metadata(const QemuManager *manager, const char *kind,

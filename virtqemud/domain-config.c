@@ -79,6 +79,22 @@ qemu_domain_get_xml(QemuDomain *domain, guint flags, GError **error)
     return vb_domain_format(def, format);
 }
 
+/* a link to the definition, for the next boot of the host */
+static gboolean
+set_link(QemuDomain *domain, const char *link, gboolean is_there, GError **error)
+{
+    g_autofree char *target = NULL;
+
+    if (!domain->config)
+        return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
+                            "cannot set autostart for transient domain");
+    if (!is_there)
+        return vb_store_remove(link, error);
+    target = qemu_manager_config_path(domain->manager, domain->name);
+    return vb_store_mkdir(domain->manager->autostart_dir, 0755, error) &&
+           vb_store_link(target, link, error);
+}
+
 /**
  * qemu_domain_set_autostart:
  * @domain: the guest
@@ -90,21 +106,28 @@ qemu_domain_get_xml(QemuDomain *domain, guint flags, GError **error)
 gboolean
 qemu_domain_set_autostart(QemuDomain *domain, gboolean is_autostart, GError **error)
 {
-    g_autofree char *target = NULL;
-    g_autofree char *link = NULL;
+    g_autofree char *link = qemu_manager_autostart_path(domain->manager, domain->name);
 
-    if (!domain->config)
-        return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
-                            "cannot set autostart for transient domain");
-    if (domain->is_autostart == !!is_autostart)
+    if (domain->config && domain->is_autostart == !!is_autostart)
         return TRUE;
-    target = qemu_manager_config_path(domain->manager, domain->name);
-    link = qemu_manager_autostart_path(domain->manager, domain->name);
-    if (is_autostart && !vb_store_mkdir(domain->manager->autostart_dir, 0755, error))
-        return FALSE;
-    if (!(is_autostart ? vb_store_link(target, link, error) : vb_store_remove(link, error)))
+    if (!set_link(domain, link, is_autostart, error))
         return FALSE;
     domain->is_autostart = !!is_autostart;
+    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_AUTOSTART);
+    return TRUE;
+}
+
+/* As qemu_domain_set_autostart(), for the next boot of the host alone: that start takes the mark away. */
+gboolean
+qemu_domain_set_autostart_once(QemuDomain *domain, gboolean is_once, GError **error)
+{
+    g_autofree char *link = qemu_manager_autostart_once_path(domain->manager, domain->name);
+
+    if (domain->config && domain->is_autostart_once == !!is_once)
+        return TRUE;
+    if (!set_link(domain, link, is_once, error))
+        return FALSE;
+    domain->is_autostart_once = !!is_once;
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_AUTOSTART);
     return TRUE;
 }
@@ -152,13 +175,15 @@ rename_save(const QemuManager *manager, const char *old_name, const char *new_na
     return vb_error_set_errno(error, errno, "Failed to rename managed save file '%s'", from);
 }
 
+typedef char *(*LinkPath)(const QemuManager *manager, const char *name);
+
 static gboolean
-rename_autostart(const QemuManager *manager, const char *old_name, const char *new_name,
-                 GError **error)
+rename_link(const QemuManager *manager, LinkPath path, const char *old_name, const char *new_name,
+            GError **error)
 {
     g_autofree char *target = qemu_manager_config_path(manager, new_name);
-    g_autofree char *from = qemu_manager_autostart_path(manager, old_name);
-    g_autofree char *to = qemu_manager_autostart_path(manager, new_name);
+    g_autofree char *from = path(manager, old_name);
+    g_autofree char *to = path(manager, new_name);
     g_autofree char *old_target = g_file_read_link(from, NULL);
 
     if (!old_target)
@@ -181,7 +206,8 @@ qemu_manager_finish_rename(const QemuManager *manager, const char *old_name, con
                            GError **error)
 {
     return rename_save(manager, old_name, new_name, error) &&
-           rename_autostart(manager, old_name, new_name, error) &&
+           rename_link(manager, qemu_manager_autostart_path, old_name, new_name, error) &&
+           rename_link(manager, qemu_manager_autostart_once_path, old_name, new_name, error) &&
            qemu_manager_unstore(manager, old_name, error);
 }
 

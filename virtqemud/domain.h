@@ -39,7 +39,8 @@ struct _QemuDomain {
     VbDomainDef *config; /* stored; NULL: transient */
     VbDomainDef *live;   /* of the running guest; NULL: not running */
     gboolean is_autostart;
-    gboolean is_updated; /* redefined while running */
+    gboolean is_autostart_once; /* at the host's next boot alone */
+    gboolean is_updated;        /* redefined while running */
 
     /* run time; valid while live != NULL */
     int id;                /* -1: not running */

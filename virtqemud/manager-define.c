@@ -182,6 +182,7 @@ remove_files(QemuDomain *domain, guint flags, const char *nvram, GError **error)
     QemuManager *manager = domain->manager;
     g_autofree char *save = qemu_manager_save_path(manager, domain->name);
     g_autofree char *link = qemu_manager_autostart_path(manager, domain->name);
+    g_autofree char *once = qemu_manager_autostart_once_path(manager, domain->name);
 
     if ((flags & VIR_DOMAIN_UNDEFINE_MANAGED_SAVE) && !vb_store_remove(save, error))
         return FALSE;
@@ -193,7 +194,8 @@ remove_files(QemuDomain *domain, guint flags, const char *nvram, GError **error)
     if (!qemu_domain_is_active(domain) && (flags & VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA))
         qemu_manager_remove_metadata(manager, "checkpoint", domain->name);
     qemu_crash_point("undefine-before-remove");
-    if (!vb_store_remove(link, error) || !qemu_manager_unstore(manager, domain->name, error))
+    if (!vb_store_remove(link, error) || !vb_store_remove(once, error) ||
+        !qemu_manager_unstore(manager, domain->name, error))
         return FALSE;
     qemu_crash_point("undefine-removed");
     return TRUE;
@@ -219,7 +221,7 @@ qemu_domain_undefine(QemuDomain *domain, guint flags, GError **error)
         return FALSE;
     g_clear_pointer(&domain->config, vb_domain_free);
     domain->is_updated = FALSE;
-    domain->is_autostart = FALSE;
+    domain->is_autostart = domain->is_autostart_once = FALSE;
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG | QEMU_DOMAIN_CHANGED_AUTOSTART);
     qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_UNDEFINED,
                                VIR_DOMAIN_EVENT_UNDEFINED_REMOVED);
@@ -320,18 +322,18 @@ load_file(QemuManager *manager, const char *file)
 }
 
 static void
-load_autostart(QemuManager *manager)
+load_links(QemuManager *manager, const char *suffix, gsize flag_at)
 {
-    g_autoptr(GPtrArray) links = vb_store_list(manager->autostart_dir, ".xml", NULL);
+    g_autoptr(GPtrArray) links = vb_store_list(manager->autostart_dir, suffix, NULL);
 
     for (guint i = 0; links && i < links->len; i++) {
         const char *link = g_ptr_array_index(links, i);
-        g_autofree char *name = g_strndup(link, strlen(link) - strlen(".xml"));
+        g_autofree char *name = g_strndup(link, strlen(link) - strlen(suffix));
         QemuDomain *domain = g_hash_table_lookup(manager->by_name, name);
         g_autofree char *path = g_build_filename(manager->autostart_dir, link, NULL);
 
         if (domain)
-            domain->is_autostart = TRUE;
+            G_STRUCT_MEMBER(gboolean, domain, flag_at) = TRUE;
         else if (access(path, F_OK) < 0 && errno == ENOENT)
             (void)vb_store_remove(path,
                                   NULL); /* its definition is gone: undefining was cut short */
@@ -358,6 +360,7 @@ qemu_manager_load(QemuManager *manager, GError **error)
         return FALSE;
     for (guint i = 0; i < files->len; i++)
         load_file(manager, g_ptr_array_index(files, i));
-    load_autostart(manager);
+    load_links(manager, ".xml", G_STRUCT_OFFSET(QemuDomain, is_autostart));
+    load_links(manager, ".xml.once", G_STRUCT_OFFSET(QemuDomain, is_autostart_once));
     return TRUE;
 }

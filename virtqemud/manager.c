@@ -4,6 +4,7 @@
 #include "manager.h"
 
 #include "base/error.h"
+#include "define.h"
 #include "domain-private.h"
 #include "save.h"
 #include "store/store.h"
@@ -269,11 +270,17 @@ qemu_manager_autostart(QemuManager *manager)
     g_hash_table_iter_init(&iter, manager->by_uuid);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         QemuDomain *domain = value;
-        if (domain->is_autostart && !qemu_domain_is_active(domain))
+        if ((domain->is_autostart || domain->is_autostart_once) && !qemu_domain_is_active(domain))
             g_ptr_array_add(due, qemu_domain_ref(domain));
     }
-    for (guint i = 0; i < due->len; i++)
-        qemu_domain_start(due->pdata[i], 0, qemu_domain_log_failure, (gpointer) "autostart");
+    for (guint i = 0; i < due->len; i++) {
+        QemuDomain *domain = due->pdata[i];
+        g_autoptr(GError) kept = NULL;
+
+        if (domain->is_autostart_once && !qemu_domain_set_autostart_once(domain, FALSE, &kept))
+            g_warning("autostart of domain %s: %s", domain->name, kept->message);
+        qemu_domain_start(domain, 0, qemu_domain_log_failure, (gpointer) "autostart");
+    }
 }
 
 void

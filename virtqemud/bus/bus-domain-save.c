@@ -45,6 +45,83 @@ qemu_bus_domain_save(gpointer data, VbCall *call, GVariant *args, GError **error
     return NULL;
 }
 
+/* the parameters of SaveWithParams and RestoreWithParams; borrowed from @params */
+typedef struct {
+    const char *file, *dxml;
+} SaveParams;
+
+static gboolean
+read_param(SaveParams *ret, const char *name, GVariant *value, GError **error)
+{
+    static const struct {
+        const char *name;
+        gsize at;
+    } known[] = {{VIR_DOMAIN_SAVE_PARAM_FILE, G_STRUCT_OFFSET(SaveParams, file)},
+                 {VIR_DOMAIN_SAVE_PARAM_DXML, G_STRUCT_OFFSET(SaveParams, dxml)}};
+
+    if (g_str_equal(name, VIR_DOMAIN_SAVE_PARAM_IMAGE_FORMAT) &&
+        g_variant_is_of_type(value, G_VARIANT_TYPE_STRING) &&
+        g_str_equal(g_variant_get_string(value, NULL), "raw"))
+        return TRUE;
+    for (guint i = 0; i < G_N_ELEMENTS(known); i++) {
+        if (!g_str_equal(known[i].name, name))
+            continue;
+        if (!g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
+            return vb_error_set(error, VIR_ERR_INVALID_ARG,
+                                "invalid type for parameter '%s', expected 'string'", name);
+        G_STRUCT_MEMBER(const char *, ret, known[i].at) = g_variant_get_string(value, NULL);
+        return TRUE;
+    }
+    return vb_error_set(error, VIR_ERR_ARGUMENT_UNSUPPORTED, "parameter '%s' not supported", name);
+}
+
+static gboolean
+read_params(GVariant *params, SaveParams *ret, GError **error)
+{
+    for (gsize i = 0; i < g_variant_n_children(params); i++) {
+        g_autoptr(GVariant) entry = g_variant_get_child_value(params, i);
+        g_autoptr(GVariant) value = NULL;
+        const char *name;
+
+        g_variant_get(entry, "{&sv}", &name, &value);
+        if (!read_param(ret, name, value, error))
+            return FALSE;
+    }
+    return !ret->dxml || check_dxml(ret->dxml, error);
+}
+
+/* without a file: the managed image */
+GVariant *
+qemu_bus_domain_save_with_params(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    g_autoptr(GVariant) params = NULL;
+    SaveParams how = {0};
+    guint flags;
+    g_variant_get(args, "(@a{sv}u)", &params, &flags);
+    if (read_params(params, &how, error))
+        save(data, call, how.file, flags);
+    return NULL;
+}
+
+GVariant *
+qemu_bus_method_restore_with_params(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    g_autoptr(GVariant) params = NULL;
+    SaveParams how = {0};
+    guint flags;
+    g_variant_get(args, "(@a{sv}u)", &params, &flags);
+    if (!read_params(params, &how, error))
+        return NULL;
+    if (!how.file) {
+        vb_error_set(error, VIR_ERR_INVALID_ARG, "missing parameter '%s'",
+                     VIR_DOMAIN_SAVE_PARAM_FILE);
+        return NULL;
+    }
+    vb_call_defer(call);
+    qemu_manager_restore(((QemuBus *)data)->manager, how.file, flags, qemu_bus_done, call);
+    return NULL;
+}
+
 GVariant *
 qemu_bus_domain_managed_save_remove(gpointer data, VbCall *call, GVariant *args, GError **error)
 {

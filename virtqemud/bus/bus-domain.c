@@ -78,6 +78,18 @@ set_autostart(gpointer data, VbCall *call, GVariant *value, GError **error)
 }
 
 static GVariant *
+prop_autostart_once(gpointer data)
+{
+    return g_variant_new_boolean(((QemuDomain *)data)->is_autostart_once);
+}
+
+static gboolean
+set_autostart_once(gpointer data, VbCall *call, GVariant *value, GError **error)
+{
+    return qemu_domain_set_autostart_once(data, g_variant_get_boolean(value), error);
+}
+
+static GVariant *
 prop_os_type(gpointer data)
 {
     const VbDomainDef *def = qemu_domain_get_def(data);
@@ -166,6 +178,7 @@ static const VbProperty properties[] = {
     {"Persistent", prop_persistent, NULL, NULL},
     {"Updated", prop_updated, NULL, NULL},
     {"Autostart", prop_autostart, set_autostart, VB_ACTION_MANAGE},
+    {"AutostartOnce", prop_autostart_once, set_autostart_once, VB_ACTION_MANAGE},
     {"OSType", prop_os_type, NULL, NULL},
     {"MaxMemory", prop_max_memory, NULL, NULL},
     {"Memory", prop_memory, NULL, NULL},

@@ -186,6 +186,7 @@ static const VbMethod methods[] = {
     {"StopGuests", qemu_bus_method_stop_guests, VB_ACTION_MANAGE},
     {"GetSaveImageXml", qemu_bus_method_get_save_image_xml, VB_ACTION_MANAGE},
     {"RestoreDomain", qemu_bus_method_restore, VB_ACTION_MANAGE},
+    {"RestoreWithParams", qemu_bus_method_restore_with_params, VB_ACTION_MANAGE},
     {"GetCapabilities", method_get_capabilities, VB_ACTION_READ},
     {"GetDomainCapabilities", method_get_domain_capabilities, VB_ACTION_MANAGE},
     {"GetCpuModelNames", qemu_bus_cpu_get_model_names, VB_ACTION_READ},

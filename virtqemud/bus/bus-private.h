@@ -45,6 +45,8 @@ GVariant *qemu_bus_reply_fd(VbCall *call,
 /* bus-domain-save.c */
 GVariant *qemu_bus_method_get_save_image_xml(gpointer data, VbCall *call, GVariant *args,
                                              GError **error);
+GVariant *qemu_bus_method_restore_with_params(gpointer data, VbCall *call, GVariant *args,
+                                              GError **error);
 GVariant *qemu_bus_method_restore(gpointer data, VbCall *call, GVariant *args, GError **error);
 
 /* bus-domain-stats.c: @read runs once the facts of @kinds are as fresh as the deadline allows */
@@ -139,6 +141,7 @@ GVariant *qemu_bus_method_events_since(gpointer data, VbCall *call, GVariant *ar
     ROW("ManagedSave", managed_save, VB_ACTION_MANAGE)                                             \
     ROW("ManagedSaveRemove", managed_save_remove, VB_ACTION_MANAGE)                                \
     ROW("Save", save, VB_ACTION_MANAGE)                                                            \
+    ROW("SaveWithParams", save_with_params, VB_ACTION_MANAGE)                                      \
     ROW("GetManagedSaveXml", get_managed_save_xml, VB_ACTION_READ)                                 \
     ROW("GetJobInfo", get_job_info, VB_ACTION_READ)                                                \
     ROW("GetJobStats", get_job_stats, VB_ACTION_READ)                                              \
