@@ -40,6 +40,60 @@ def test_this_host(shared_stack):
         assert int(tree.find("cpu/maxphysaddr").get("bits")) >= 36
 
 
+@pytest.fixture(name="gaps")
+def gaps_stack(make_stack, tmp_path):
+    """(stack, root) of the host whose numbers have gaps."""
+    return make_stack(options=hosts.unpack("gaps", str(tmp_path))), tmp_path
+
+
+def test_free_memory(gaps):
+    stack, _ = gaps
+    assert re.findall(r"(\w+): +(\d+) KiB", stack.virsh("freecell", "--all").out) == [
+        ("0", "1048576"), ("2", "3145728"), ("5", "0"), ("6", "16000000")]
+    connection = stack.open()
+    assert connection.getCellsFreeMemory(0, 3) == [1048576 << 10, 0, 3145728 << 10]
+    assert "start cell 7 out of range (0-6)" in stack.virsh("freecell", "7", check=False).err
+    assert connection.getMemoryStats(2, 0) == {"total": 8388608, "free": 3145728}
+
+
+def test_pages(gaps):
+    stack, root = gaps
+    out = stack.virsh("freepages", "--all").out
+    cells = {cell: re.findall(r"(\d+)KiB: (\d+)", rows)
+             for cell, rows in re.findall(r"Node (\d+):\n((?:\d.*\n)+)", out)}
+    assert cells["2"] == [("4", "786432"), ("2048", "200"), ("1048576", "0")]
+    assert cells["5"] == [("4", "0"), ("2048", "0"), ("1048576", "0")]      # it has no memory at all
+    result = stack.virsh("freepages", "0", "7M", check=False)
+    assert "page size 7168 is not available on node 0" in result.err
+
+    pool = root / "sys/devices/system/node/node2/hugepages/hugepages-2048kB/nr_hugepages"
+    stack.virsh("allocpages", "2M", "300", "--cellno", "2")
+    assert pool.read_text() == "300"
+    stack.virsh("allocpages", "2M", "5", "--cellno", "2", "--add")
+    assert pool.read_text() == "305"
+    assert "<pages unit='KiB' size='2048'>305</pages>" in stack.virsh("capabilities").out
+    result = stack.virsh("allocpages", "4K", "1", check=False)
+    assert "system pages pool can't be modified" in result.err
+
+
+def test_same_page_merging(gaps):
+    stack, root = gaps
+    connection = stack.open()
+    assert connection.getMemoryParameters() == {
+        "shm_pages_to_scan": 100, "shm_sleep_millisecs": 20, "shm_pages_shared": 7}
+    stack.virsh("node-memory-tune", "--shm-pages-to-scan", "55")
+    assert (root / "sys/kernel/mm/ksm/pages_to_scan").read_text() == "55"
+    result = stack.virsh("node-memory-tune", "--shm-merge-across-nodes", "1", check=False)
+    assert "Parameter 'shm_merge_across_nodes' is not supported by this kernel" in result.err
+
+
+def test_cpus(gaps):
+    stack, _ = gaps
+    assert "yyy-----y-yy" in stack.virsh("nodecpumap").out
+    info = stack.open().getInfo()
+    assert info[2:] == [6, 2600, 1, 1, 8, 1]        # two are offline: the shape is not told
+
+
 # ---- cases from elsewhere
 
 def corpus_cases():

@@ -3,8 +3,6 @@
  * ordinary pages. Source: kernel, Documentation/admin-guide/mm/hugetlbpage.rst. */
 #include "host/pages.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -121,6 +119,16 @@ fail_size(guint64 size_kib, int node, GError **error)
                         node);
 }
 
+/* A node without memory has no pools, but the host's other nodes may have. */
+static gboolean
+has_pool(const VbHost *host, guint size_kib)
+{
+    g_autofree char *pools = pools_path(host, -1);
+    g_autofree char *path = g_strdup_printf("%s/hugepages-%ukB", pools, size_kib);
+
+    return g_file_test(path, G_FILE_TEST_IS_DIR);
+}
+
 static gboolean
 append_free(const VbHost *host, int cell, const GArray *sizes_kib, GArray *counts, GError **error)
 {
@@ -128,6 +136,7 @@ append_free(const VbHost *host, int cell, const GArray *sizes_kib, GArray *count
 
     for (guint i = 0; i < sizes_kib->len; i++) {
         const guint size_kib = g_array_index(sizes_kib, guint, i);
+        const guint64 none = 0;
         gboolean is_found = FALSE;
 
         VB_HOST_EACH(VbHostPages, row, pages)
@@ -137,8 +146,11 @@ append_free(const VbHost *host, int cell, const GArray *sizes_kib, GArray *count
             is_found = TRUE;
             g_array_append_val(counts, row->free);
         }
-        if (!is_found)
+        if (is_found)
+            continue;
+        if (cell < 0 || !has_pool(host, size_kib))
             return fail_size(size_kib, cell, error);
+        g_array_append_val(counts, none);
     }
     return TRUE;
 }
@@ -193,25 +205,6 @@ vb_host_read_cells_free(const VbHost *host, int start, int max, GError **error)
 /* ---- pools ---- */
 
 static gboolean
-write_count(const char *path, guint64 count, GError **error)
-{
-    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, count);
-    const gssize length = (gssize)strlen(text);
-    const int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-    gssize n = -1;
-    int errsv = errno;
-
-    if (fd >= 0) {
-        n = write(fd, text, (gsize)length);
-        errsv = errno;
-        close(fd);
-    }
-    if (n == length)
-        return TRUE;
-    return vb_error_set_errno(error, errsv, "Unable to write to: %s", path);
-}
-
-static gboolean
 resize_pool(const VbHost *host, int cell, guint size_kib, guint64 wanted, gboolean is_added,
             GError **error)
 {
@@ -229,7 +222,7 @@ resize_pool(const VbHost *host, int cell, guint size_kib, guint64 wanted, gboole
         wanted += before;
     if (wanted == before)
         return TRUE;
-    if (!write_count(path, wanted, error))
+    if (!vb_host_write_number(path, wanted, error))
         return FALSE;
     after = read_count(pools, entry, "nr_hugepages"); /* the kernel takes what it can get */
     if (after >= wanted)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Small files of sysfs and procfs. Hosts have tens of thousands of them, so those that are read by the thousand are
+/* Small files of sysfs and procfs, read and written. Hosts have tens of thousands of them, so those that are read by the thousand are
  * opened relative to their folder and read into the caller's buffer. */
 #include "host/host-private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/error.h"
 
 #define CPUINFO_MAX 32768 /* s390 lists all CPUs, 80 bytes each, before it describes the first */
 
@@ -126,4 +129,23 @@ vb_host_read_cpuinfo(const VbHost *host)
     g_autofree char *buffer = g_malloc(CPUINFO_MAX);
 
     return vb_host_read_at(AT_FDCWD, path, buffer, CPUINFO_MAX) ? g_steal_pointer(&buffer) : NULL;
+}
+
+gboolean
+vb_host_write_number(const char *path, guint64 value, GError **error)
+{
+    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, value);
+    const gssize length = (gssize)strlen(text);
+    const int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    gssize n = -1;
+    int errsv = errno;
+
+    if (fd >= 0) {
+        n = write(fd, text, (gsize)length);
+        errsv = errno;
+        close(fd);
+    }
+    if (n == length)
+        return TRUE;
+    return vb_error_set_errno(error, errsv, "Unable to write to: %s", path);
 }
