@@ -5,6 +5,8 @@
 #include "host/host.h"
 #include "host/topology.h"
 
+typedef struct _VbHostSample VbHostSample;
+
 typedef struct {
     gboolean has_features; /* CPUID answered */
     gboolean is_decoded;   /* choice is set */
@@ -17,6 +19,7 @@ typedef struct {
 
 struct _VbHost {
     char *sysfs, *procfs;
+    VbHostSample *sample;       /* of CPU time; NULL: none yet */
     VbHostTopology *topology;   /* NULL: not read, or old */
     VbHostProcessor *processor; /* so too */
 };
@@ -56,3 +59,6 @@ guint vb_host_read_suspend_targets(const VbHost *host); /* a bit per virNodeSusp
 VbHostProcessor *vb_host_processor_read(const VbHost *host);
 void vb_host_write_identity(GString *text, guint depth, const VbHostProcessor *processor);
 void vb_host_write_features(GString *text, guint depth, const VbHostProcessor *processor);
+
+/* load.c */
+void vb_host_sample_free(VbHostSample *sample); /* NULL is fine */

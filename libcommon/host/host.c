@@ -25,6 +25,7 @@ vb_host_free(VbHost *host)
     if (!host)
         return;
     vb_host_invalidate(host);
+    vb_host_sample_free(host->sample);
     g_free(host->sysfs);
     g_free(host->procfs);
     g_free(host);

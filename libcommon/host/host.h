@@ -45,6 +45,7 @@ typedef struct {
 guint vb_host_read_memory_stats(VbHost *host, int cell, VbHostMemoryStat *ret_stats,
                                 GError **error); /* how many; 0 with @error */
 guint64 vb_host_read_free_memory_kib(VbHost *host);
+guint64 vb_host_read_cell_memory_kib(VbHost *host, const VbHostCell *cell); /* all of it */
 
 /* (transfer full) CPUs: those that take work; those that are there at all */
 VbBitset *vb_host_read_online_cpus(const VbHost *host);

@@ -124,3 +124,13 @@ vb_host_read_free_memory_kib(VbHost *host)
 {
     return vb_host_sum_memory_kib(host, "MemFree");
 }
+
+guint64
+vb_host_read_cell_memory_kib(VbHost *host, const VbHostCell *cell)
+{
+    const int node = vb_host_get_topology(host)->has_nodes ? (int)cell->id : -1;
+    guint64 kib = 0;
+
+    (void)vb_host_read_memory_kib(host, node, "MemTotal", &kib);
+    return kib;
+}

@@ -18,10 +18,11 @@ struct _QemuBus {
     VbService *service;
     QemuManager *manager;
     VbObject *root;
-    GHashTable *domains;   /* QemuDomain -> VbObject */
-    guint version;         /* of the default emulator; 0: not known */
-    QemuBusScopes *scopes; /* NULL: without a bus */
-    GSList *stops;         /* of QemuBusStop: callers that wait until no guest runs */
+    GHashTable *domains;             /* QemuDomain -> VbObject */
+    guint version;                   /* of the default emulator; 0: not known */
+    QemuBusScopes *scopes;           /* NULL: without a bus */
+    GSList *stops;                   /* of QemuBusStop: callers that wait until no guest runs */
+    struct _VbHostWatch *host_watch; /* NULL: the kernel's events cannot be heard */
 };
 
 extern const VbInterface qemu_bus_hypervisor_interface; /* its handlers get the QemuBus */

@@ -3,7 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bus/bus-host.h"
 #include "bus/bus-private.h"
+#include "host/uevents.h"
 
 #define DOMAIN_PREFIX QEMU_BUS_ROOT "/domain/"
 
@@ -252,10 +254,27 @@ ask_version(QemuBus *bus)
         qemu_caps_cache_get(bus->manager->caps, emulator, QEMU_ACCEL_TCG, version_known, bus);
 }
 
+static void
+host_changed(VbHost *host, gpointer data)
+{
+    qemu_bus_host_changed(data);
+}
+
+/* Without the kernel's events the daemon works: what it shows of the host is then as old as it is itself. */
+static void
+watch_host(QemuBus *bus)
+{
+    g_autoptr(GError) error = NULL;
+    bus->host_watch = vb_host_watch_new(bus->manager->host, host_changed, bus, &error);
+    if (!bus->host_watch)
+        vb_log_warning(NULL, "%s", error->message);
+}
+
 QemuBus *
 qemu_bus_new(VbService *service, QemuManager *manager)
 {
-    static const VbInterface *const interfaces[] = {&qemu_bus_hypervisor_interface, NULL};
+    static const VbInterface *const interfaces[] = {&qemu_bus_hypervisor_interface,
+                                                    &qemu_bus_host_interface, NULL};
     QemuBus *bus = g_new0(QemuBus, 1);
     bus->service = service;
     bus->manager = manager;
@@ -264,6 +283,7 @@ qemu_bus_new(VbService *service, QemuManager *manager)
     if (vb_service_bus(service))
         bus->scopes = qemu_bus_scopes_new(vb_service_bus(service), vb_service_is_session(service));
     ask_version(bus);
+    watch_host(bus);
     qemu_manager_set_listener(manager, &listener, bus);
     vb_service_export_jobs(service, manager->jobs);
     return bus;
@@ -279,6 +299,7 @@ qemu_bus_free(QemuBus *bus)
     qemu_bus_scopes_free(bus->scopes);
     qemu_manager_set_listener(bus->manager, &nobody, NULL);
     vb_jobs_set_listener(bus->manager->jobs, NULL, NULL);
+    vb_host_watch_free(bus->host_watch);
     g_hash_table_unref(bus->domains);
     g_free(bus);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The tables of the D-Bus objects and the interface XML agree, both ways. */
+#include "bus/bus-host.h"
 #include "bus/bus-private.h"
 
 static void
@@ -29,6 +30,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_data_func("/bus/hypervisor", &qemu_bus_hypervisor_interface, test_table);
+    g_test_add_data_func("/bus/host", &qemu_bus_host_interface, test_table);
     g_test_add_data_func("/bus/domain", &qemu_bus_domain_interface, test_table);
     g_test_add_func("/bus/paths", test_paths);
     return g_test_run();
