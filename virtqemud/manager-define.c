@@ -8,10 +8,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "define.h"
+#include "define-read.h"
 #include "guest-job.h"
 #include "store/store.h"
 
-#define MAX_FILE (10 * 1024 * 1024)
 #define UNDEFINE_FLAGS                                                                             \
     (VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |                   \
      VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM |                        \
@@ -291,34 +291,17 @@ add_loaded(QemuManager *manager, VbDomainDef *def, const char *file)
     domain->config = def;
 }
 
-/* A name becomes part of paths. */
-static gboolean
-is_own_name(const char *name)
-{
-    return name && *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-}
-
+/* takes what @stored has */
 static void
-load_file(QemuManager *manager, const char *file)
+take_loaded(QemuManager *manager, QemuStoredDef *stored)
 {
-    g_autofree char *path = g_build_filename(manager->config_dir, file, NULL);
-    g_autofree char *text = NULL;
-    g_autoptr(GError) error = NULL;
-    VbDomainDef *def = NULL;
+    g_autoptr(GError) error = stored->error;
 
-    if (vb_store_read(path, MAX_FILE, &text, NULL, &error))
-        def = vb_domain_parse(text, VB_DOMAIN_PARSE_INACTIVE, &error);
-    if (def && !is_own_name(def->name)) {
-        vb_error_set(&error, VIR_ERR_XML_ERROR, "name is missing or invalid");
-        g_clear_pointer(&def, vb_domain_free);
-    } else if (def && !def->uuid.is_set) {
-        vb_error_set(&error, VIR_ERR_XML_ERROR, "uuid is missing");
-        g_clear_pointer(&def, vb_domain_free);
-    }
-    if (def)
-        add_loaded(manager, def, file);
+    if (stored->def)
+        add_loaded(manager, stored->def, stored->file);
     else
-        vb_log_warning(NULL, "ignoring definition '%s': %s", path, error->message);
+        vb_log_warning(NULL, "ignoring definition '%s/%s': %s", manager->config_dir, stored->file,
+                       error->message);
 }
 
 static void
@@ -352,14 +335,16 @@ gboolean
 qemu_manager_load(QemuManager *manager, GError **error)
 {
     g_autoptr(GPtrArray) files = NULL;
+    g_autofree QemuStoredDef *defs = NULL;
 
     vb_store_sweep(manager->config_dir);
     vb_store_sweep(manager->autostart_dir);
     files = vb_store_list(manager->config_dir, ".xml", error);
     if (!files)
         return FALSE;
+    defs = qemu_read_definitions(manager->config_dir, files);
     for (guint i = 0; i < files->len; i++)
-        load_file(manager, g_ptr_array_index(files, i));
+        take_loaded(manager, &defs[i]);
     load_links(manager, ".xml", G_STRUCT_OFFSET(QemuDomain, is_autostart));
     load_links(manager, ".xml.once", G_STRUCT_OFFSET(QemuDomain, is_autostart_once));
     return TRUE;

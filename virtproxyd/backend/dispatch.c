@@ -47,6 +47,12 @@ is_of_nodedev(const ProxyRoute *route)
 }
 
 static gboolean
+is_of_host(const ProxyRoute *route)
+{
+    return route->target == PROXY_TARGET_ROOT && route->kind == PROXY_ROUTE_MIRROR;
+}
+
+static gboolean
 names_a_domain(const ProxyRoute *route)
 {
     for (guint i = 0; i < route->n_out; i++)
@@ -294,12 +300,16 @@ on_call(ProxyRequest *request, gpointer data)
     case PROXY_VERDICT_ANSWER:
         if (handler->needs == PROXY_NEEDS_MIRROR)
             proxy_link_when_ready(backend->link, on_mirror_ready, call);
+        else if (handler->needs == PROXY_NEEDS_ROOT)
+            proxy_link_when_root_known(backend->link, on_mirror_ready, call);
         else
             handler->answer(call);
         break;
     case PROXY_VERDICT_ROUTE:
         if (is_of_nodedev(call->entry->route))
             proxy_route_run(call); /* nothing of it is mirrored */
+        else if (is_of_host(call->entry->route))
+            proxy_link_when_root_known(backend->link, on_mirror_ready, call);
         else
             proxy_link_when_ready(backend->link, on_mirror_ready, call);
         break;

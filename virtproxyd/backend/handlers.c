@@ -85,7 +85,7 @@ answer_open(ProxyCall *call)
     }
     if (flags & VIR_CONNECT_RO)
         call->session->is_readonly = TRUE;
-    proxy_link_when_ready(backend->link, on_open_ready, call);
+    proxy_link_when_root_known(backend->link, on_open_ready, call);
 }
 
 static void
@@ -178,8 +178,8 @@ const ProxyHandler proxy_handlers[] = {
     {"CONNECT_SUPPORTS_FEATURE", answer_supports_feature, PROXY_NEEDS_NOTHING},
     {"CONNECT_OPEN", answer_open, PROXY_NEEDS_NOTHING},
     {"CONNECT_CLOSE", answer_close, PROXY_NEEDS_NOTHING},
-    {"CONNECT_GET_URI", answer_get_uri, PROXY_NEEDS_MIRROR},
-    {"CONNECT_GET_VERSION", answer_get_version, PROXY_NEEDS_MIRROR},
+    {"CONNECT_GET_URI", answer_get_uri, PROXY_NEEDS_ROOT},
+    {"CONNECT_GET_VERSION", answer_get_version, PROXY_NEEDS_ROOT},
     {"CONNECT_GET_LIB_VERSION", answer_get_lib_version, PROXY_NEEDS_OPEN},
     {"CONNECT_IS_SECURE", answer_is_secure, PROXY_NEEDS_OPEN},
     {"CONNECT_REGISTER_CLOSE_CALLBACK", answer_close_callback, PROXY_NEEDS_OPEN},

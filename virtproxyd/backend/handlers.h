@@ -6,6 +6,7 @@
 typedef enum {
     PROXY_NEEDS_NOTHING, /* also before CONNECT_OPEN */
     PROXY_NEEDS_OPEN,
+    PROXY_NEEDS_ROOT,   /* opened, and the mirror knows the host's properties */
     PROXY_NEEDS_MIRROR, /* opened, and the mirror is true */
 } ProxyNeeds;
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The proxy's own connection to a daemon. Owns the mirror, the event position (epoch, sequence) and who waits.
  *
- * Connecting asks, in one go and in this order: Subscribe, EventsSince, the root's properties, GetManagedObjects. The
- * daemon answers a connection's calls in order, so that every event is either in the reply of EventsSince or arrives
- * as a signal behind it; sequence numbers sort out what arrives twice. */
+ * Connecting asks, in this order: Subscribe, EventsSince, the root's properties; when these are there, GetManagedObjects,
+ * which takes a while where there are many guests: what is about the host alone need not wait for it. The daemon answers
+ * a connection's calls in order, so that every event is either in the reply of EventsSince or arrives as a signal behind
+ * it; sequence numbers sort out what arrives twice. */
 #include "backend/link.h"
 #include <unistd.h>
 #include "backend/resync.h"
@@ -24,6 +25,7 @@ typedef struct {
     ProxyLink *link;
     ProxyLinkReady callback;
     gpointer data;
+    gboolean needs_root_only;
     guint deadline_source;
 } Waiter;
 
@@ -35,6 +37,8 @@ struct _ProxyLink {
     gpointer data;
     ProxyMirror *mirror;
     LinkState state;
+    gboolean
+        is_root_known; /* the mirror has the root's properties, as long as the connection stands */
     gboolean is_wanted;
     VbWire *wire;
     guint retry_source;
@@ -45,9 +49,8 @@ struct _ProxyLink {
     guint64 sequence; /* of the last event handed on */
     gboolean
         is_position_open; /* any next event is the next one: the position was lost or never known */
-    gboolean is_catching_up;   /* EventsSince is under way */
-    gboolean is_resync;        /* events were lost: the next snapshot tells the difference */
-    GVariant *root_properties; /* between GetAll and GetManagedObjects */
+    gboolean is_catching_up; /* EventsSince is under way */
+    gboolean is_resync;      /* events were lost: the next snapshot tells the difference */
 };
 
 /* one of the calls of this connection; @wire tells whether it is still the current one */
@@ -73,7 +76,6 @@ link_unref(ProxyLink *link)
     if (--link->ref_count > 0)
         return;
     proxy_mirror_free(link->mirror);
-    g_clear_pointer(&link->root_properties, g_variant_unref);
     g_free(link->epoch);
     g_free(link);
 }
@@ -103,16 +105,30 @@ on_waiter_deadline(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* those who wait for the root alone, or everybody */
+static void
+wake_some(ProxyLink *link, gboolean is_root_only, const GError *error)
+{
+    GQueue due = G_QUEUE_INIT;
+
+    for (GList *item = link->waiters.head, *next; item; item = next) {
+        Waiter *waiter = item->data;
+
+        next = item->next;
+        if (is_root_only && !waiter->needs_root_only)
+            continue;
+        g_clear_handle_id(&waiter->deadline_source, g_source_remove);
+        g_queue_unlink(&link->waiters, item);
+        g_queue_push_tail_link(&due, item);
+    }
+    while (!g_queue_is_empty(&due))
+        waiter_call(g_queue_pop_head(&due), error);
+}
+
 static void
 wake(ProxyLink *link, const GError *error)
 {
-    GQueue waiters = link->waiters;
-
-    g_queue_init(&link->waiters);
-    for (GList *item = waiters.head; item; item = item->next)
-        g_clear_handle_id(&((Waiter *)item->data)->deadline_source, g_source_remove);
-    while (!g_queue_is_empty(&waiters))
-        waiter_call(g_queue_pop_head(&waiters), error);
+    wake_some(link, FALSE, error);
 }
 
 gboolean
@@ -121,16 +137,12 @@ proxy_link_is_ready(ProxyLink *link)
     return link->state == LINK_READY;
 }
 
-void
-proxy_link_when_ready(ProxyLink *link, ProxyLinkReady callback, gpointer data)
+static void
+link_wait(ProxyLink *link, gboolean needs_root_only, ProxyLinkReady callback, gpointer data)
 {
-    Waiter *waiter;
+    Waiter *waiter = g_new0(Waiter, 1);
 
-    if (link->state == LINK_READY) {
-        callback(data, NULL);
-        return;
-    }
-    waiter = g_new0(Waiter, 1);
+    waiter->needs_root_only = needs_root_only;
     waiter->callback = callback;
     waiter->data = data;
     waiter->link = link;
@@ -138,6 +150,24 @@ proxy_link_when_ready(ProxyLink *link, ProxyLinkReady callback, gpointer data)
     g_queue_push_tail(&link->waiters, waiter);
     if (link->state == LINK_DOWN)
         link_connect(link);
+}
+
+void
+proxy_link_when_ready(ProxyLink *link, ProxyLinkReady callback, gpointer data)
+{
+    if (link->state == LINK_READY)
+        callback(data, NULL);
+    else
+        link_wait(link, FALSE, callback, data);
+}
+
+void
+proxy_link_when_root_known(ProxyLink *link, ProxyLinkReady callback, gpointer data)
+{
+    if (link->is_root_known)
+        callback(data, NULL);
+    else
+        link_wait(link, TRUE, callback, data);
 }
 
 static void
@@ -361,25 +391,31 @@ on_subscribed(ProxyLink *link, GVariant *reply)
 }
 
 static void
-on_root_properties(ProxyLink *link, GVariant *reply)
-{
-    g_clear_pointer(&link->root_properties, g_variant_unref);
-    link->root_properties = g_variant_get_child_value(reply, 0);
-}
-
-static void
 on_managed_objects(ProxyLink *link, GVariant *reply)
 {
     g_autoptr(GVariant) objects = g_variant_get_child_value(reply, 0);
     g_autoptr(GHashTable) before = link->is_resync ? proxy_resync_remember(link->mirror) : NULL;
 
-    proxy_mirror_replace(link->mirror, link->root_properties, objects);
-    g_clear_pointer(&link->root_properties, g_variant_unref);
+    proxy_mirror_replace(link->mirror, objects);
     link->state = LINK_READY;
     link->is_resync = FALSE;
     if (before)
         proxy_resync_tell(before, link->mirror, &link->handler, link->data);
     wake(link, NULL);
+}
+
+static void
+on_root_properties(ProxyLink *link, GVariant *reply)
+{
+    const VbWireCall objects = {link->daemon->root_path, MANAGER_INTERFACE,
+                                "GetManagedObjects",     NULL,
+                                "(a{oa{sa{sv}}})",       CALL_TIMEOUT_MS};
+    g_autoptr(GVariant) properties = g_variant_get_child_value(reply, 0);
+
+    proxy_mirror_replace_root(link->mirror, properties);
+    link->is_root_known = TRUE;
+    link_call(link, &objects, on_managed_objects);
+    wake_some(link, TRUE, NULL);
 }
 
 /* Without a mirror only the position in the event log is to be found, and it has been. */
@@ -407,8 +443,6 @@ link_sync(ProxyLink *link)
     const VbWireCall properties = {root,      PROPERTIES_INTERFACE,
                                    "GetAll",  g_variant_new("(s)", link->daemon->root_interface),
                                    "(a{sv})", CALL_TIMEOUT_MS};
-    const VbWireCall objects = {root, MANAGER_INTERFACE, "GetManagedObjects",
-                                NULL, "(a{oa{sa{sv}}})", CALL_TIMEOUT_MS};
     const VbWireCall ping = {root,           "org.freedesktop.DBus.Peer", "Ping", NULL, "()",
                              CALL_TIMEOUT_MS};
 
@@ -418,7 +452,6 @@ link_sync(ProxyLink *link)
     catch_up(link);
     if (link->daemon->has_mirror) {
         link_call(link, &properties, on_root_properties);
-        link_call(link, &objects, on_managed_objects);
     } else {
         g_variant_unref(g_variant_ref_sink(properties.args));
         link_call(link, &ping, on_synced);
@@ -469,6 +502,8 @@ static void
 link_disconnect(ProxyLink *link)
 {
     g_autoptr(VbWire) wire = g_steal_pointer(&link->wire);
+
+    link->is_root_known = FALSE;
 
     if (wire)
         vb_wire_close(wire);

@@ -29,5 +29,7 @@ gboolean proxy_link_is_ready(ProxyLink *link);
 void proxy_link_set_wanted(ProxyLink *link, gboolean is_wanted);
 /* Runs @callback as soon as the mirror is true: at once if it is now, with an error if that takes too long. */
 void proxy_link_when_ready(ProxyLink *link, ProxyLinkReady callback, gpointer data);
+/* The same as soon as the mirror has the properties of the root: what is about the host, not about guests. */
+void proxy_link_when_root_known(ProxyLink *link, ProxyLinkReady callback, gpointer data);
 /* Runs @callback when all that the daemon had sent before has been handled here. */
 void proxy_link_barrier(ProxyLink *link, ProxyLinkPassed callback, gpointer data);

@@ -192,22 +192,30 @@ proxy_mirror_change(ProxyMirror *mirror, const char *path, GVariant *changed,
 }
 
 /**
+ * proxy_mirror_replace_root:
+ * @properties: a{sv} of the root's hypervisor interface: all of them
+ */
+void
+proxy_mirror_replace_root(ProxyMirror *mirror, GVariant *properties)
+{
+    g_hash_table_remove_all(mirror->root);
+    properties_update(mirror->root, properties);
+}
+
+/**
  * proxy_mirror_replace:
- * @root_properties: a{sv} of the root's hypervisor interface
  * @managed_objects: a{oa{sa{sv}}}: everything that exists now
  *
  * What is not in @managed_objects any more is buried; what stayed keeps its place in the order.
  */
 void
-proxy_mirror_replace(ProxyMirror *mirror, GVariant *root_properties, GVariant *managed_objects)
+proxy_mirror_replace(ProxyMirror *mirror, GVariant *managed_objects)
 {
     g_autoptr(GHashTable) present = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     GVariantIter iter;
     const char *path;
     GVariant *interfaces;
 
-    g_hash_table_remove_all(mirror->root);
-    properties_update(mirror->root, root_properties);
     g_variant_iter_init(&iter, managed_objects);
     while (g_variant_iter_loop (&iter, "{&o@a{sa{sv}}}", &path, &interfaces)) {
         proxy_mirror_add(mirror, path, interfaces);

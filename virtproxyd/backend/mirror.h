@@ -21,8 +21,8 @@ ProxyMirror *proxy_mirror_new(const char *root_path);
 void proxy_mirror_free(ProxyMirror *mirror);
 
 /* feeding */
-void proxy_mirror_replace(ProxyMirror *mirror, GVariant *root_properties,
-                          GVariant *managed_objects); /* a{sv}, a{oa{sa{sv}}} */
+void proxy_mirror_replace_root(ProxyMirror *mirror, GVariant *properties); /* a{sv} */
+void proxy_mirror_replace(ProxyMirror *mirror, GVariant *managed_objects); /* a{oa{sa{sv}}} */
 void proxy_mirror_add(ProxyMirror *mirror, const char *path, GVariant *interfaces); /* a{sa{sv}} */
 void proxy_mirror_remove(ProxyMirror *mirror, const char *path);
 void proxy_mirror_change(ProxyMirror *mirror, const char *path, GVariant *changed,

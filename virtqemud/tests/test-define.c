@@ -205,6 +205,42 @@ undefine_fails(QemuDomain *domain, guint flags, const char *message)
     g_assert_cmpstr(error->message, ==, message);
 }
 
+/* Enough of them that several threads read; broken ones and one that says the same as another are left out. */
+static void
+test_many(void)
+{
+    enum { N = 300 };
+    QemuManager *manager = set_up();
+
+    qemu_manager_free(manager);
+    for (guint i = 0; i < N; i++) {
+        g_autofree char *name = g_strdup_printf("vm%u", i);
+        g_autofree char *uuid = g_strdup_printf("11111111-1111-4111-8111-%012u", i);
+        g_autofree char *below = g_strdup_printf("/etc/libvirt/qemu/%s.xml", name);
+        g_autofree char *path = path_of(below);
+        g_autofree char *xml = i % 50 == 7 ? g_strdup("<domain") : guest_xml(name, uuid, "");
+
+        g_assert_true(g_file_set_contents(path, xml, -1, NULL));
+        if (i == 0) {
+            g_autofree char *twin = path_of("/etc/libvirt/qemu/zz-twin.xml");
+            g_assert_true(g_file_set_contents(twin, xml, -1, NULL));
+        }
+    }
+    manager = open_manager();
+    g_assert_cmpuint(g_hash_table_size(manager->by_uuid), ==, N - N / 50);
+    g_assert_cmpuint(g_hash_table_size(manager->by_name), ==, N - N / 50);
+    g_assert_null(qemu_manager_find_by_name(manager, "vm57", NULL));
+    for (guint i = 0; i < N; i++) {
+        g_autofree char *name = g_strdup_printf("vm%u", i);
+        QemuDomain *domain = qemu_manager_find_by_name(manager, name, NULL);
+
+        g_assert_true(!domain == (i % 50 == 7));
+        if (domain)
+            g_assert_cmpstr(domain->config->name, ==, name);
+    }
+    tear_down(manager);
+}
+
 /* The power went just after two definitions and the end of a third had been acknowledged. */
 static void
 test_power_cut(void)
@@ -569,6 +605,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/define/rules", test_rules);
     g_test_add_func("/define/restart", test_restart);
+    g_test_add_func("/define/many", test_many);
     g_test_add_func("/define/power-cut", test_power_cut);
     g_test_add_func("/define/undefine", test_undefine);
     g_test_add_func("/define/rename", test_rename);

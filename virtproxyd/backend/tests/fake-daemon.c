@@ -25,6 +25,8 @@ struct _FakeDaemon {
     GHashTable *n_calls;
     char *die_at;
     char *leave_at;
+    char *hold_at;
+    GDBusMethodInvocation *held;
     const char *epoch;
 };
 
@@ -265,6 +267,35 @@ answer_console(GDBusMethodInvocation *invocation)
 }
 
 static void
+answer(FakeDaemon *daemon, GDBusMethodInvocation *invocation)
+{
+    const char *path = g_dbus_method_invocation_get_object_path(invocation);
+    GVariant *args = g_dbus_method_invocation_get_parameters(invocation);
+
+    for (guint i = 0; i < G_N_ELEMENTS(methods); i++)
+        if (g_str_equal(methods[i].method, g_dbus_method_invocation_get_method_name(invocation))) {
+            g_dbus_method_invocation_return_value(invocation, methods[i].call(daemon, path, args));
+            return;
+        }
+    g_dbus_method_invocation_return_dbus_error(
+        invocation, "org.virtbus.Error.OperationInvalid",
+        "Requested operation is not valid: domain is not running");
+}
+
+void
+fake_daemon_hold_at(FakeDaemon *daemon, const char *method)
+{
+    g_free(daemon->hold_at);
+    daemon->hold_at = g_strdup(method);
+}
+
+void
+fake_daemon_release(FakeDaemon *daemon)
+{
+    answer(daemon, g_steal_pointer(&daemon->held));
+}
+
+static void
 close_others(FakeDaemon *daemon, GDBusConnection *kept)
 {
     for (guint i = daemon->connections->len; i-- > 0;) {
@@ -297,6 +328,11 @@ on_method_call(GDBusConnection *connection, const char *sender, const char *path
         g_clear_pointer(&daemon->leave_at, g_free);
         close_others(daemon, connection);
     }
+    if (g_strcmp0(daemon->hold_at, method) == 0) {
+        g_clear_pointer(&daemon->hold_at, g_free);
+        daemon->held = invocation;
+        return;
+    }
     if (g_str_equal(method, "Subscribe")) {
         g_ptr_array_add(daemon->subscribed, g_object_ref(connection));
         g_dbus_method_invocation_return_value(invocation, NULL);
@@ -306,14 +342,7 @@ on_method_call(GDBusConnection *connection, const char *sender, const char *path
         answer_console(invocation);
         return;
     }
-    for (guint i = 0; i < G_N_ELEMENTS(methods); i++)
-        if (g_str_equal(methods[i].method, method)) {
-            g_dbus_method_invocation_return_value(invocation, methods[i].call(daemon, path, args));
-            return;
-        }
-    g_dbus_method_invocation_return_dbus_error(
-        invocation, "org.virtbus.Error.OperationInvalid",
-        "Requested operation is not valid: domain is not running");
+    answer(daemon, invocation);
 }
 
 static GVariant *
@@ -437,6 +466,7 @@ fake_daemon_free(FakeDaemon *daemon)
     g_hash_table_unref(daemon->n_calls);
     g_free(daemon->die_at);
     g_free(daemon->leave_at);
+    g_free(daemon->hold_at);
     g_free(daemon->socket_path);
     g_free(daemon);
 }

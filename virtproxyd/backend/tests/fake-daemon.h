@@ -19,5 +19,8 @@ void fake_daemon_forget_events(FakeDaemon *daemon);
 guint fake_daemon_n_calls(FakeDaemon *daemon, const char *method);
 /* the next call of @method is not answered; the connection ends instead */
 void fake_daemon_die_at(FakeDaemon *daemon, const char *method);
+/* the next call of @method is not answered before fake_daemon_release() */
+void fake_daemon_hold_at(FakeDaemon *daemon, const char *method);
+void fake_daemon_release(FakeDaemon *daemon);
 /* the next call of @method is answered, but before it every other connection ends */
 void fake_daemon_leave_at(FakeDaemon *daemon, const char *method);

@@ -104,6 +104,27 @@ test_open_with_parameters(Fixture *f, gconstpointer data)
     expect(f, "CONNECT_OPEN", "(just 'qemu:///system?socket=/x', 0)", "void");
 }
 
+/* What is about the host is answered while the guests are still being told; what is about guests waits. */
+static void
+test_host_before_guests(Fixture *f, gconstpointer data)
+{
+    ProxyRequest *list;
+
+    fake_daemon_hold_at(f->daemon, "GetManagedObjects");
+    expect(f, "CONNECT_OPEN", "(nothing, 0)", "void");
+    expect(f, "CONNECT_GET_TYPE", NULL, "('Type',)");
+    expect(f, "CONNECT_GET_URI", NULL, "('Uri',)");
+    list = fake_call(f->backend, f->client, "CONNECT_LIST_ALL_DOMAINS", "(1, 0)");
+    while (fake_daemon_n_calls(f->daemon, "GetManagedObjects") == 0)
+        g_main_context_iteration(NULL, TRUE);
+    expect(f, "CONNECT_GET_TYPE", NULL, "('Type',)");
+    g_assert_false(list->is_answered);
+    fake_daemon_release(f->daemon);
+    fake_wait(list);
+    g_assert_no_error(list->error);
+    proxy_request_unref(list);
+}
+
 static void
 test_unsupported(Fixture *f, gconstpointer data)
 {
@@ -472,6 +493,7 @@ main(int argc, char **argv)
     g_test_add_func("/backend/verdict", test_verdict);
     ADD("before-open", test_before_open, setup_closed);
     ADD("open-with-parameters", test_open_with_parameters, setup_closed);
+    ADD("host-before-guests", test_host_before_guests, setup_closed);
     ADD("unsupported", test_unsupported, setup);
     ADD("readonly", test_readonly, setup);
     ADD("read-your-writes", test_read_your_writes, setup);
