@@ -59,6 +59,23 @@ has_device(const char *emulator, const char *device, gpointer data)
 }
 
 static gboolean
+serves_arch(const char *emulator, const char *arch, gpointer data)
+{
+    g_autoptr(QemuCaps) caps = peek(data, emulator);
+
+    return !caps || g_str_equal(qemu_caps_get_arch(caps), arch) ||
+           (g_str_equal(arch, "i686") && g_str_equal(qemu_caps_get_arch(caps), "x86_64"));
+}
+
+static gboolean
+has_program(const char *name, gpointer data)
+{
+    g_autofree char *path = g_find_program_in_path(name);
+
+    return path != NULL;
+}
+
+static gboolean
 can_run_kvm(QemuManager *manager)
 {
     g_autoptr(QemuCaps) caps =
@@ -101,6 +118,8 @@ qemu_manager_fill_hints(QemuManager *manager, VbDomainCapsHints *hints)
         .expand_machine = expand_machine,
         .default_cpu = default_cpu,
         .has_device = has_device,
+        .serves_arch = serves_arch,
+        .has_program = has_program,
         .nvram_dir = folder_below(manager, "/nvram"),
         .channel_dir = folder_below(manager, "/channel/target"),
         .virt_kvm_ok = can_run_kvm(manager),

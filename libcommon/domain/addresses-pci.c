@@ -468,12 +468,25 @@ check_bridge(const VbDomainController *controller, GError **error)
         controller->index, controller->index, address->bus);
 }
 
+/* a machine without a bus has no place for what needs one */
+static gboolean
+refuse_pci(VbDomainDef *def, const VbDomainDevice *device, gpointer data)
+{
+    if (device->info->address.type != VB_DOMAIN_ADDRESS_NONE ||
+        device->class == VB_DOMAIN_CLASS_CONTROLLER ||
+        vb_pci_device_flags(def, (int)device->class, device->device) == 0)
+        return TRUE;
+    return vb_error_set(data, VIR_ERR_XML_ERROR, "No PCI buses available");
+}
+
 gboolean
 vb_domain_assign_pci(VbDomainDef *def, GError **error)
 {
     g_autoptr(VbPciBuses) buses = NULL;
     Visit visit = {NULL, error};
 
+    if (!vb_domain_has_pci(def) && g_strcmp0(def->os.arch, "x86_64") == 0)
+        return vb_domain_each_device(def, refuse_pci, error);
     if (!vb_domain_has_pci(def) || !vb_domain_find_controller(def, VB_DOMAIN_CONTROLLER_PCI, 0))
         return TRUE;
     if (!add_missing_buses(def, error))

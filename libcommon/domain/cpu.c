@@ -9,6 +9,21 @@ VB_ENUM(vb_domain_cpu_check_enum, "CPU check", NULL, "none", "partial", "full");
 VB_ENUM(vb_domain_cpu_policy_enum, "CPU feature policy", NULL, "force", "require", "optional",
         "disable", "forbid");
 
+/* words of attributes that stay text */
+#define WORDS(symbol, title, ...)                                                                  \
+    static const char *const symbol##_nicks[] = {__VA_ARGS__};                                     \
+    static const VbEnum symbol = {title, symbol##_nicks, G_N_ELEMENTS(symbol##_nicks)}
+
+VB_ENUM(vb_domain_memory_access_enum, "memory access", "shared", "private");
+WORDS(cache_mode_enum, "CPU cache mode", "emulate", "passthrough", "disable");
+WORDS(physical_bits_enum, "CPU physical bits mode", "emulate", "passthrough");
+WORDS(fallback_enum, "CPU fallback", "allow", "forbid");
+WORDS(link_type_enum, "access", "access", "read", "write");
+WORDS(associativity_enum, "cache associativity", "none", "direct", "full");
+WORDS(cache_policy_enum, "cache policy", "none", "writeback", "writethrough");
+WORDS(hyperv_mode_enum, "HyperV mode", "custom", "passthrough");
+WORDS(ioapic_enum, "ioapic driver", "kvm", "qemu");
+
 #define ZERO .flags = VB_XML_ZERO_IS_VALUE
 
 static const VbXmlField feature_fields[] = {
@@ -25,8 +40,9 @@ static VB_XML_TYPE(distance_type, VbDomainNumaDistance, "sibling", distance_fiel
 
 static const VbXmlField cell_cache_fields[] = {
     VB_XML_UINT(VbDomainNumaCache, level, "@level"),
-    VB_XML_STR(VbDomainNumaCache, associativity, "@associativity"),
-    VB_XML_STR(VbDomainNumaCache, policy, "@policy"),
+    VB_XML_STR(VbDomainNumaCache, associativity, "@associativity",
+               .enumeration = &associativity_enum),
+    VB_XML_STR(VbDomainNumaCache, policy, "@policy", .enumeration = &cache_policy_enum),
     VB_XML_UINT64(VbDomainNumaCache, size, "size/@value"),
     VB_XML_STR(VbDomainNumaCache, size_unit, "size/@unit"),
     VB_XML_UINT64(VbDomainNumaCache, line, "line/@value"),
@@ -39,7 +55,7 @@ static const VbXmlField cell_fields[] = {
     VB_XML_UINT(C, id, "@id", VB_XML_HAS(C, has_id), ZERO),
     VB_XML_BITMAP(C, cpus, "@cpus"),
     VB_XML_SIZE(C, memory_kib, "@memory", VB_XML_HAS(C, has_memory), ZERO),
-    VB_XML_STR(C, mem_access, "@memAccess"),
+    VB_XML_STR(C, mem_access, "@memAccess", .enumeration = &vb_domain_memory_access_enum),
     VB_XML_BOOL(C, discard, "@discard"),
     VB_XML_LIST(C, distances, "distances/sibling", distance_type),
     VB_XML_LIST(C, caches, "cache", cell_cache_type),
@@ -53,7 +69,7 @@ static const VbXmlField link_fields[] = {
     VB_XML_UINT(VbDomainNumaLink, target, "@target", VB_XML_HAS(VbDomainNumaLink, has_initiator),
                 ZERO),
     VB_XML_UINT(VbDomainNumaLink, cache, "@cache"),
-    VB_XML_STR(VbDomainNumaLink, type, "@type"),
+    VB_XML_STR(VbDomainNumaLink, type, "@type", .enumeration = &link_type_enum),
     VB_XML_UINT64(VbDomainNumaLink, value, "@value"),
     VB_XML_STR(VbDomainNumaLink, unit, "@unit"),
 };
@@ -67,16 +83,16 @@ static const VbXmlField cpu_fields[] = {
     VB_XML_ENUMV(C, check, "@check", vb_domain_cpu_check_enum),
     VB_XML_SWITCH(C, migratable, "@migratable"),
     VB_XML_STR(C, model, "model"),
-    VB_XML_STR(C, fallback, "model/@fallback"),
+    VB_XML_STR(C, fallback, "model/@fallback", .enumeration = &fallback_enum),
     VB_XML_STR(C, model_vendor_id, "model/@vendor_id"),
     VB_XML_STR(C, vendor, "vendor"),
-    VB_XML_UINT(C, sockets, "topology/@sockets"),
-    VB_XML_UINT(C, dies, "topology/@dies"),
-    VB_XML_UINT(C, cores, "topology/@cores"),
-    VB_XML_UINT(C, threads, "topology/@threads"),
+    VB_XML_UINT(C, sockets, "topology/@sockets", .flags = VB_XML_NOT_ZERO),
+    VB_XML_UINT(C, dies, "topology/@dies", .flags = VB_XML_NOT_ZERO),
+    VB_XML_UINT(C, cores, "topology/@cores", .flags = VB_XML_NOT_ZERO),
+    VB_XML_UINT(C, threads, "topology/@threads", .flags = VB_XML_NOT_ZERO),
     VB_XML_INT(C, cache_level, "cache/@level", VB_XML_HAS(C, has_cache_level), ZERO),
-    VB_XML_STR(C, cache_mode, "cache/@mode"),
-    VB_XML_STR(C, maxphysaddr_mode, "maxphysaddr/@mode"),
+    VB_XML_STR(C, cache_mode, "cache/@mode", .enumeration = &cache_mode_enum),
+    VB_XML_STR(C, maxphysaddr_mode, "maxphysaddr/@mode", .enumeration = &physical_bits_enum),
     VB_XML_UINT(C, maxphysaddr_bits, "maxphysaddr/@bits"),
     VB_XML_UINT(C, maxphysaddr_limit, "maxphysaddr/@limit"),
     VB_XML_LIST(C, features, "feature", feature_type),
@@ -89,9 +105,9 @@ VB_XML_TYPE(vb_domain_cpu_type, C, "cpu", cpu_fields,
 #undef C
 
 #define H VbDomainHyperv
-#define SWITCH(name) VB_XML_SWITCH(H, name, #name "/@state")
+#define SWITCH(name) VB_XML_SWITCH(H, name, #name "/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT)
 static const VbXmlField hyperv_fields[] = {
-    VB_XML_STR(H, mode, "@mode"),
+    VB_XML_STR(H, mode, "@mode", .enumeration = &hyperv_mode_enum),
     SWITCH(relaxed),
     SWITCH(vapic),
     SWITCH(spinlocks),
@@ -210,7 +226,7 @@ static const VbXmlField features_fields[] = {
     VB_XML_SWITCH(F, smm, "smm/@state"),
     VB_XML_UINT64(F, tseg_size, "smm/tseg"),
     VB_XML_STR(F, tseg_unit, "smm/tseg/@unit"),
-    VB_XML_STR(F, ioapic_driver, "ioapic/@driver"),
+    VB_XML_STR(F, ioapic_driver, "ioapic/@driver", .enumeration = &ioapic_enum),
     VB_XML_STRUCT(F, hpt, "hpt", hpt_type),
     VB_XML_SWITCH(F, htm, "htm/@state"),
     VB_XML_SWITCH(F, nested_hv, "nested-hv/@state"),

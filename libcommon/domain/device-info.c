@@ -22,6 +22,8 @@ static const VbXmlField address_fields[] = {
     NUMBER(PCI, pci.slot, has_pci, "@slot", HEX(2)),
     NUMBER(PCI, pci.function, has_pci, "@function", HEX(1)),
     VB_XML_SWITCH(VbDomainAddress, pci.multifunction, "@multifunction", WHEN(PCI)),
+    NUMBER(PCI, zpci_uid, has_zpci, "zpci/@uid", HEX(4)),
+    NUMBER(PCI, zpci_fid, has_zpci, "zpci/@fid", HEX(8)),
     NUMBER(DRIVE, drive.controller, drive.has_value, "@controller", ZERO),
     NUMBER(DRIVE, drive.bus, drive.has_value, "@bus", ZERO),
     NUMBER(DRIVE, drive.target, drive.has_value, "@target", ZERO),

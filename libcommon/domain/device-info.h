@@ -32,6 +32,8 @@ typedef struct {
     gboolean
         has_pci; /* bus/slot/function were given; <address type='pci'/> alone asks for a PCI address */
     VbDomainPciAddress pci;
+    guint zpci_uid, zpci_fid; /* s390x: <zpci> */
+    gboolean has_zpci;
     struct {
         guint controller, bus, target, unit;
         gboolean has_value;

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What libvirt refuses of controllers, character devices, graphics, video and network cards. */
+/* What libvirt refuses of controllers, character devices, graphics and video. */
 #include <string.h>
 #include "base/error.h"
 #include "domain/validate.h"
+
+static gboolean
+is_x86(const VbDomainDef *def)
+{
+    return g_strcmp0(def->os.arch, "x86_64") == 0 || g_strcmp0(def->os.arch, "i686") == 0;
+}
 
 /* controllers */
 static gboolean
@@ -50,6 +56,59 @@ validate_controller(const VbDomainController *controller, GError **error)
     return TRUE;
 }
 
+/* queues and the like are virtio's */
+static gboolean
+validate_scsi(const VbDomainController *controller, GError **error)
+{
+    const int model = controller->scsi_model;
+    const gboolean is_virtio = model == VB_DOMAIN_SCSI_MODEL_VIRTIO_SCSI ||
+                               model == VB_DOMAIN_SCSI_MODEL_VIRTIO_TRANSITIONAL ||
+                               model == VB_DOMAIN_SCSI_MODEL_VIRTIO_NON_TRANSITIONAL;
+    const struct {
+        gboolean is_there;
+        const char *name;
+    } rows[] = {{controller->queues != 0, "queues"},
+                {controller->cmd_per_lun != 0, "cmd_per_lun"},
+                {controller->max_sectors != 0, "max_sectors"},
+                {controller->ioeventfd != 0, "ioeventfd"}};
+
+    if (controller->type != VB_DOMAIN_CONTROLLER_SCSI)
+        return TRUE;
+    for (guint i = 0; i < G_N_ELEMENTS(rows) && !is_virtio; i++) {
+        if (rows[i].is_there)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "'%s' is only supported by virtio-scsi controller", rows[i].name);
+    }
+    if (model == VB_DOMAIN_SCSI_MODEL_BUSLOGIC)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "Unsupported controller model: %s",
+                            vb_enum_to_nick(&vb_domain_scsi_model_enum, model));
+    if (model == VB_DOMAIN_SCSI_MODEL_NCR53C90 && controller->index > 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "%s can only be used as first SCSI controller", "ncr53c90");
+    return TRUE;
+}
+
+/* buses that no machine here has */
+static gboolean
+validate_bus(const VbDomainDef *def, const VbDomainController *controller, GError **error)
+{
+    const guint cells = def->cpu ? VB_DOMAIN_COUNT(def->cpu->numa) : 0;
+
+    if (controller->type == VB_DOMAIN_CONTROLLER_XENBUS ||
+        controller->type == VB_DOMAIN_CONTROLLER_ISA)
+        return vb_error_set(error, VIR_ERR_INTERNAL_ERROR,
+                            "Cannot automatically add a new PCI bus for a device with connect "
+                            "flags 00");
+    if (controller->type == VB_DOMAIN_CONTROLLER_PCI && controller->target.has_numa_node &&
+        controller->target.numa_node >= cells)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "%s with index %u is configured for a NUMA node (%u) not present in "
+                            "the domain's <cpu><numa> array (%u)",
+                            vb_enum_to_nick(&vb_domain_pci_model_enum, controller->pci_model),
+                            controller->index, controller->target.numa_node, cells);
+    return TRUE;
+}
+
 static gboolean
 validate_chipset(const VbDomainDef *def, const VbDomainController *controller, GError **error)
 {
@@ -89,6 +148,8 @@ vb_domain_validate_controllers(const VbDomainDef *def, GError **error)
     for (guint i = 0; i < VB_DOMAIN_COUNT(def->controllers); i++) {
         if (!validate_chipset(def, g_ptr_array_index(def->controllers, i), error) ||
             !validate_controller(g_ptr_array_index(def->controllers, i), error) ||
+            !validate_scsi(g_ptr_array_index(def->controllers, i), error) ||
+            !validate_bus(def, g_ptr_array_index(def->controllers, i), error) ||
             !validate_unique(def, i, error))
             return FALSE;
     }
@@ -153,11 +214,41 @@ validate_channel(const VbDomainChr *channel, GError **error)
     return TRUE;
 }
 
+/* ports and consoles that other machines have */
+static gboolean
+validate_targets(const VbDomainDef *def, GError **error)
+{
+    VB_DOMAIN_EACH(VbDomainChr, serial, def->serials)
+    {
+        const int target = serial->serial_target;
+
+        if (target == VB_DOMAIN_SERIAL_TARGET_SPAPR_VIO ||
+            target == VB_DOMAIN_SERIAL_TARGET_SYSTEM || target == VB_DOMAIN_SERIAL_TARGET_SCLP)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "Serial device with target type '%s' and target model '%s' not "
+                                "compatible with guest architecture or machine type",
+                                vb_enum_to_nick(&vb_domain_serial_target_enum, target),
+                                serial->serial_model ? serial->serial_model : "none");
+    }
+    VB_DOMAIN_EACH(VbDomainChr, console, def->consoles)
+    {
+        if (console->console_target == VB_DOMAIN_CONSOLE_TARGET_SCLP ||
+            console->console_target == VB_DOMAIN_CONSOLE_TARGET_SCLPLM)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "%sconsole is not supported in this QEMU binary",
+                                vb_enum_to_nick(&vb_domain_console_target_enum,
+                                                console->console_target));
+    }
+    return TRUE;
+}
+
 gboolean
 vb_domain_validate_chardevs(const VbDomainDef *def, GError **error)
 {
     GPtrArray *const lists[] = {def->serials, def->parallels, def->consoles};
 
+    if (is_x86(def) && !validate_targets(def, error))
+        return FALSE;
     for (guint i = 0; i < G_N_ELEMENTS(lists); i++) {
         VB_DOMAIN_EACH(VbDomainChr, chr, lists[i])
         {
@@ -201,11 +292,74 @@ has_graphics(const VbDomainDef *def, VbDomainGraphicsType type)
 }
 
 static gboolean
+validate_video_memory(const VbDomainVideo *video, GError **error)
+{
+    const char *member = video->model == VB_DOMAIN_VIDEO_QXL ? "vgamem" : "vram";
+    const guint kib = video->model == VB_DOMAIN_VIDEO_QXL ? video->vgamem : video->vram;
+
+    if (video->model != VB_DOMAIN_VIDEO_QXL && video->model != VB_DOMAIN_VIDEO_VGA &&
+        video->model != VB_DOMAIN_VIDEO_VMVGA)
+        return TRUE;
+    if (kib && kib < 1024)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "value for '%s' must be at least 1 MiB (1024 KiB)", member);
+    if (kib & (kib - 1))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "value for '%s' must be power of two", member);
+    return TRUE;
+}
+
+static gboolean
+validate_video(const VbDomainVideo *video, GError **error)
+{
+    const int model = video->model;
+    const char *name = vb_enum_to_nick(&vb_domain_video_model_enum, model);
+
+    if (model == VB_DOMAIN_VIDEO_XEN || model == VB_DOMAIN_VIDEO_VBOX ||
+        model == VB_DOMAIN_VIDEO_PARALLELS || model == VB_DOMAIN_VIDEO_GOP)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "domain configuration does not support video model '%s'", name);
+    if (video->heads > 1 && model != VB_DOMAIN_VIDEO_QXL && model != VB_DOMAIN_VIDEO_VIRTIO)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "video type '%s' doesn't support multiple 'heads'", name);
+    if (video->accel2d)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "qemu does not support the accel2d setting");
+    return validate_video_memory(video, error);
+}
+
+/* TLS of SPICE needs certificates that qemu.conf names */
+static gboolean
+validate_tls(const VbDomainGraphics *graphics, GError **error)
+{
+    if (graphics->type != VB_DOMAIN_GRAPHICS_SPICE)
+        return TRUE;
+    if (graphics->tls_port > 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "spice TLS port set in XML configuration, but TLS is disabled in "
+                            "qemu.conf");
+    if (g_strcmp0(graphics->default_mode, "secure") == 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "spice defaultMode secure requested in XML configuration, but TLS is "
+                            "disabled in qemu.conf");
+    VB_DOMAIN_EACH(VbDomainSpiceChannel, channel, graphics->channels)
+    {
+        if (g_strcmp0(channel->mode, "secure") == 0)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "spice secure channels set in XML configuration, but TLS is "
+                                "disabled in qemu.conf");
+    }
+    return TRUE;
+}
+
+static gboolean
 validate_videos(const VbDomainDef *def, GError **error)
 {
     for (guint i = 0; i < VB_DOMAIN_COUNT(def->videos); i++) {
         const VbDomainVideo *video = g_ptr_array_index(def->videos, i);
 
+        if (!validate_video(video, error))
+            return FALSE;
         if (video->model == VB_DOMAIN_VIDEO_NONE && def->videos->len > 1)
             return vb_error_set(
                 error, VIR_ERR_CONFIG_UNSUPPORTED,
@@ -225,6 +379,12 @@ vb_domain_validate_graphics(const VbDomainDef *def, GError **error)
     {
         const VbDomainGraphicsType type = (VbDomainGraphicsType)graphics->type;
 
+        if (type == VB_DOMAIN_GRAPHICS_RDP || type == VB_DOMAIN_GRAPHICS_DESKTOP)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "%s graphics are not supported with this QEMU",
+                                vb_enum_to_nick(&vb_domain_graphics_type_enum, graphics->type));
+        if (!validate_tls(graphics, error))
+            return FALSE;
         if (type == VB_DOMAIN_GRAPHICS_EGL_HEADLESS && def->graphics->len > 1 &&
             !has_graphics(def, VB_DOMAIN_GRAPHICS_VNC) &&
             !has_graphics(def, VB_DOMAIN_GRAPHICS_SPICE))
@@ -234,51 +394,4 @@ vb_domain_validate_graphics(const VbDomainDef *def, GError **error)
                 "graphics types");
     }
     return validate_videos(def, error);
-}
-
-/* network cards */
-typedef struct {
-    gsize member;
-    guint types;
-    const char *type;
-} SourceRule;
-
-static gboolean
-validate_net(const VbDomainNet *net, GError **error)
-{
-    static const SourceRule rules[] = {
-        {G_STRUCT_OFFSET(VbDomainNet, source_network), 1u << VB_DOMAIN_NET_NETWORK, "network"},
-        {G_STRUCT_OFFSET(VbDomainNet, source_bridge), 1u << VB_DOMAIN_NET_BRIDGE, "bridge"},
-        {G_STRUCT_OFFSET(VbDomainNet, source_dev), 1u << VB_DOMAIN_NET_DIRECT, "direct"},
-        {G_STRUCT_OFFSET(VbDomainNet, source_name), 1u << VB_DOMAIN_NET_INTERNAL, "internal"},
-    };
-
-    for (guint i = 0; i < G_N_ELEMENTS(rules); i++) {
-        const char *value = *(char *const *)((const char *)net + rules[i].member);
-
-        if (rules[i].types & 1u << net->type && (!value || !*value))
-            return vb_error_set(error, VIR_ERR_XML_ERROR,
-                                "interface type='%s' requires a 'source' element", rules[i].type);
-    }
-    if (net->type == VB_DOMAIN_NET_VHOSTUSER && !net->source_path)
-        return vb_error_set(error, VIR_ERR_XML_ERROR,
-                            "interface type='vhostuser' requires a 'source' element");
-    if (net->mac.bytes[0] & 1)
-        return vb_error_set(
-            error, VIR_ERR_XML_ERROR,
-            "expected unicast mac address, found multicast '%02x:%02x:%02x:%02x:%02x:%02x'",
-            net->mac.bytes[0], net->mac.bytes[1], net->mac.bytes[2], net->mac.bytes[3],
-            net->mac.bytes[4], net->mac.bytes[5]);
-    return TRUE;
-}
-
-gboolean
-vb_domain_validate_nets(const VbDomainDef *def, GError **error)
-{
-    VB_DOMAIN_EACH(VbDomainNet, net, def->nets)
-    {
-        if (!validate_net(net, error))
-            return FALSE;
-    }
-    return TRUE;
 }

@@ -159,6 +159,12 @@ validate_encryption(const VbDomainDisk *disk, GError **error)
         if (given[i] && given[i]->format && !g_strv_contains(formats, given[i]->format))
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                                 "unknown volume encryption format type %s", given[i]->format);
+        if (given[i] && g_strcmp0(given[i]->format, "qcow") == 0)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "old qcow/qcow2 encryption is not supported");
+        if (given[i] && given[i]->has_cipher)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "supplying <cipher> for domain disk definition is unnecessary");
     }
     return TRUE;
 }
@@ -195,6 +201,142 @@ validate_iothread(const VbDomainDef *def, const VbDomainDisk *disk, GError **err
                         "Disk iothread '%u' not defined in iothreadid", disk->iothread);
 }
 
+/* what QEMU and its drives can do */
+static gboolean
+validate_format(const VbDomainDisk *disk, GError **error)
+{
+    if (disk->format == VB_DOMAIN_FORMAT_COW || disk->format == VB_DOMAIN_FORMAT_DIR ||
+        disk->format == VB_DOMAIN_FORMAT_VHD)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "'%s' storage format is not supported",
+                            vb_enum_to_nick(&vb_domain_image_format_enum, disk->format));
+    if (disk->format == VB_DOMAIN_FORMAT_FAT && disk->source.type != VB_DOMAIN_STORAGE_DIR &&
+        disk->source.type != VB_DOMAIN_STORAGE_VOLUME)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "storage format 'fat' is supported only with 'dir' storage type");
+    if (disk->format == VB_DOMAIN_FORMAT_FAT && !disk->is_readonly)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "virtual FAT storage can't be accessed in read-write mode");
+    return TRUE;
+}
+
+static gboolean
+validate_network(const VbDomainDiskSource *source, GError **error)
+{
+    if (source->type != VB_DOMAIN_STORAGE_NETWORK)
+        return TRUE;
+    if (source->protocol == VB_DOMAIN_NET_PROTOCOL_TFTP)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "'%s' protocol is not supported with this QEMU binary",
+                            vb_enum_to_nick(&vb_domain_net_protocol_enum, source->protocol));
+    if (source->protocol == VB_DOMAIN_NET_PROTOCOL_GLUSTER &&
+        (!source->name || !strchr(source->name, '/')))
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "can't split path '%s' into pool name and image name",
+                            source->name ? source->name : "");
+    return TRUE;
+}
+
+static gboolean
+validate_bus(const VbDomainDisk *disk, GError **error)
+{
+    const gboolean is_ide = disk->bus == VB_DOMAIN_DISK_BUS_IDE;
+
+    if (disk->device == VB_DOMAIN_DISK_DEVICE_FLOPPY && disk->bus != VB_DOMAIN_DISK_BUS_FDC)
+        return vb_error_set(error, VIR_ERR_INTERNAL_ERROR, "Invalid bus type '%s' for floppy disk",
+                            vb_enum_to_nick(&vb_domain_disk_bus_enum, disk->bus));
+    if (disk->device == VB_DOMAIN_DISK_DEVICE_CDROM && disk->bus == VB_DOMAIN_DISK_BUS_VIRTIO)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "disk type of '%s' does not support ejectable media", disk->dst);
+    if (disk->bus == VB_DOMAIN_DISK_BUS_VIRTIO &&
+        disk->info.address.type == VB_DOMAIN_ADDRESS_DRIVE)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "virtio disk cannot have an address of type 'drive'");
+    if (disk->geometry_trans && !is_ide)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "CHS translation mode can only be set for 'ide' bus not '%s'",
+                            vb_enum_to_nick(&vb_domain_disk_bus_enum, disk->bus));
+    if (disk->sgio && strcmp(disk->sgio, "unfiltered") == 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "unfiltered sgio is no longer supported");
+    return TRUE;
+}
+
+/* Source: what libvirt takes as a serial number */
+#define SERIAL_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+- "
+
+static gboolean
+validate_numbers(const VbDomainDisk *disk, GError **error)
+{
+    const char *wwn = disk->wwn;
+
+    if (disk->serial && strspn(disk->serial, SERIAL_CHARS) != strlen(disk->serial))
+        return vb_error_set(error, VIR_ERR_INTERNAL_ERROR,
+                            "driver serial '%s' contains unsafe characters", disk->serial);
+    if (!wwn)
+        return TRUE;
+    if (g_str_has_prefix(wwn, "0x"))
+        wwn += 2;
+    if (strlen(wwn) != 16 || strspn(wwn, "0123456789abcdefABCDEF") != 16)
+        return vb_error_set(error, VIR_ERR_INTERNAL_ERROR, "Malformed wwn: %s", disk->wwn);
+    if (disk->bus != VB_DOMAIN_DISK_BUS_IDE && disk->bus != VB_DOMAIN_DISK_BUS_SCSI &&
+        disk->bus != VB_DOMAIN_DISK_BUS_SATA)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "Only ide and scsi disk support wwn");
+    return TRUE;
+}
+
+/* limits */
+static gboolean
+validate_iotune(const VbDomainDiskIotune *t, GError **error)
+{
+    const struct {
+        guint64 total, read, write;
+        const char *name;
+    } rows[] = {
+        {t->total_bytes_sec, t->read_bytes_sec, t->write_bytes_sec, "bytes_sec"},
+        {t->total_iops_sec, t->read_iops_sec, t->write_iops_sec, "iops_sec"},
+        {t->total_bytes_sec_max, t->read_bytes_sec_max, t->write_bytes_sec_max, "bytes_sec_max"},
+        {t->total_iops_sec_max, t->read_iops_sec_max, t->write_iops_sec_max, "iops_sec_max"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (rows[i].total && (rows[i].read || rows[i].write))
+            return vb_error_set(error, VIR_ERR_XML_ERROR,
+                                "total and read/write %s cannot be set at the same time",
+                                rows[i].name);
+    }
+    return TRUE;
+}
+
+/* disks of one group share its limits */
+static gboolean
+is_same_iotune(const VbDomainDiskIotune *a, const VbDomainDiskIotune *b)
+{
+    VbDomainDiskIotune left = *a, right = *b;
+
+    left.group_name = right.group_name = NULL;
+    return memcmp(&left, &right, sizeof(left)) == 0;
+}
+
+static gboolean
+validate_groups(const VbDomainDef *def, GError **error)
+{
+    for (guint i = 0; i < VB_DOMAIN_COUNT(def->disks); i++) {
+        const VbDomainDisk *disk = g_ptr_array_index(def->disks, i);
+
+        for (guint j = 0; j < i && disk->iotune.group_name; j++) {
+            const VbDomainDisk *other = g_ptr_array_index(def->disks, j);
+
+            if (g_strcmp0(other->iotune.group_name, disk->iotune.group_name) == 0 &&
+                !is_same_iotune(&other->iotune, &disk->iotune))
+                return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                    "different iotunes for disks %s and %s", other->dst, disk->dst);
+        }
+    }
+    return TRUE;
+}
+
 gboolean
 vb_domain_validate_disks(const VbDomainDef *def, GError **error)
 {
@@ -203,8 +345,15 @@ vb_domain_validate_disks(const VbDomainDef *def, GError **error)
         if (!validate_target(disk, error) || !validate_address(disk, error) ||
             !validate_lun(disk, error) || !validate_identity(disk, error) ||
             !validate_sharing(disk, error) || !validate_source(disk, error) ||
-            !validate_encryption(disk, error) || !validate_iothread(def, disk, error))
+            !validate_encryption(disk, error) || !validate_iothread(def, disk, error) ||
+            !validate_format(disk, error) || !validate_network(&disk->source, error) ||
+            !validate_bus(disk, error) || !validate_numbers(disk, error) ||
+            !validate_iotune(&disk->iotune, error))
             return FALSE;
+        if (disk->source.type == VB_DOMAIN_STORAGE_VHOST_USER && !vb_domain_has_shared_memory(def))
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "'vhostuser' requires shared memory");
     }
-    return validate_targets(def, error) && validate_drives(def, error);
+    return validate_groups(def, error) && validate_targets(def, error) &&
+           validate_drives(def, error);
 }

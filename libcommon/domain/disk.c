@@ -50,6 +50,7 @@ static const VbXmlField encryption_fields[] = {
     VB_XML_STR(VbDomainEncryption, format, "@format"),
     VB_XML_STR(VbDomainEncryption, engine, "@engine"),
     VB_XML_LIST(VbDomainEncryption, secrets, "secret", encryption_secret_type),
+    VB_XML_PRESENT(VbDomainEncryption, has_cipher, "cipher"),
 };
 static VB_XML_TYPE(encryption_type, VbDomainEncryption, "encryption", encryption_fields);
 

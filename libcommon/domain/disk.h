@@ -132,6 +132,7 @@ typedef struct {
 } VbDomainEncryptionSecret;
 typedef struct {
     char *format, *engine;
+    gboolean has_cipher; /* of volumes: refused here */
     GPtrArray *secrets;
 } VbDomainEncryption; /* VbDomainEncryptionSecret */
 

@@ -43,6 +43,24 @@ fill_emulator(const VbDomainFill *fill, GError **error)
                                          "No emulator found for arch '%s'", def->os.arch);
 }
 
+/* containers and other hypervisors have daemons of their own */
+static gboolean
+check_virt_type(const VbDomainDef *def, const VbDomainCapsHints *hints, GError **error)
+{
+    if (hints && hints->serves_arch && def->emulator &&
+        !hints->serves_arch(def->emulator, def->os.arch, hints->data))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "Emulator '%s' does not support arch '%s'", def->emulator,
+                            def->os.arch);
+    if (!hints || !hints->find_emulator || def->virt_type == VB_DOMAIN_VIRT_QEMU ||
+        def->virt_type == VB_DOMAIN_VIRT_KVM)
+        return TRUE;
+    return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "Emulator '%s' does not support virt type '%s'",
+                        def->emulator ? def->emulator : "",
+                        vb_enum_to_nick(&vb_domain_virt_type_enum, def->virt_type));
+}
+
 static gboolean
 fill_machine(const VbDomainFill *fill, GError **error)
 {
@@ -255,11 +273,16 @@ vb_domain_defaults(VbDomainDef *def, const VbDomainCapsHints *hints, GError **er
     if (strcmp(def->os.type, "hvm") != 0)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "unknown OS type '%s'",
                             def->os.type);
+    if (def->cpu && !def->cpu->model && VB_DOMAIN_COUNT(def->cpu->features) > 0 &&
+        def->cpu->mode <= VB_DOMAIN_CPU_MODE_CUSTOM)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "Non-empty feature list specified without CPU model");
     if (!def->os.arch)
         def->os.arch = g_strdup(hints && hints->default_arch ? hints->default_arch : "x86_64");
     fill.is_x86 = strcmp(def->os.arch, "x86_64") == 0 || strcmp(def->os.arch, "i686") == 0;
     fill_general(def);
-    if (!fill_memory(def, error) || !fill_emulator(&fill, error) || !fill_machine(&fill, error) ||
+    if (!fill_memory(def, error) || !fill_emulator(&fill, error) ||
+        !check_virt_type(def, hints, error) || !fill_machine(&fill, error) ||
         !vb_domain_fill_os(&fill, error) || !vb_domain_fill_consoles(&fill, error) ||
         !vb_domain_fill_graphics(&fill, error) || !vb_domain_fill_controllers(&fill, error))
         return FALSE;
@@ -272,6 +295,21 @@ vb_domain_defaults(VbDomainDef *def, const VbDomainCapsHints *hints, GError **er
     vb_domain_fill_audio(&fill);
     vb_domain_fill_implicit_controllers(&fill);
     vb_domain_fill_videos(&fill);
+    return TRUE;
+}
+
+/* what the host lacks; programs are looked for only where a guest needs them */
+static gboolean
+validate_host(const VbDomainDef *def, const VbDomainCapsHints *hints, GError **error)
+{
+    VB_DOMAIN_EACH(VbDomainTpm, tpm, def->tpms)
+    {
+        if (tpm->backend == VB_DOMAIN_TPM_BACKEND_EMULATOR && hints && hints->has_program &&
+            !hints->has_program("swtpm", hints->data))
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "TPM version '%s' is not supported",
+                                tpm->version ? tpm->version : "default");
+    }
     return TRUE;
 }
 
@@ -289,7 +327,7 @@ gboolean
 vb_domain_complete(VbDomainDef *def, const VbDomainCapsHints *hints, GError **error)
 {
     return vb_domain_defaults(def, hints, error) && vb_domain_assign_addresses(def, error) &&
-           vb_domain_validate(def, error);
+           vb_domain_validate(def, error) && validate_host(def, hints, error);
 }
 
 /**

@@ -71,6 +71,9 @@ validate_boot(const VbDomainDef *def, GError **error)
         return vb_error_set(
             error, VIR_ERR_CONFIG_UNSUPPORTED,
             "per-device boot elements cannot be used together with os/boot elements");
+    if (def->os.bios_useserial == VB_TRISTATE_YES && VB_DOMAIN_COUNT(def->serials) == 0)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "need at least one serial port to use BIOS serial output");
     if (def->os.has_bootmenu_timeout && def->os.bootmenu_timeout_ms > 65535)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "invalid value for boot menu timeout, must be in range [0,65535]");
@@ -95,6 +98,20 @@ check_alias(VbDomainDef *def, const VbDomainDevice *device, gpointer data)
 }
 
 static gboolean
+check_zpci(VbDomainDef *def, const VbDomainDevice *device, gpointer data)
+{
+    return !device->info->address.has_zpci ||
+           vb_error_set(data, VIR_ERR_CONFIG_UNSUPPORTED, "This QEMU binary doesn't support zPCI");
+}
+
+static gboolean
+validate_zpci(const VbDomainDef *def, GError **error)
+{
+    return g_strcmp0(def->os.arch, "x86_64") != 0 ||
+           vb_domain_each_device((VbDomainDef *)def, check_zpci, error);
+}
+
+static gboolean
 validate_aliases(const VbDomainDef *def, GError **error)
 {
     g_autoptr(GHashTable) aliases = g_hash_table_new(g_str_hash, g_str_equal);
@@ -103,21 +120,15 @@ validate_aliases(const VbDomainDef *def, GError **error)
     return vb_domain_each_device((VbDomainDef *)def, check_alias, &check);
 }
 
+/* which CPUs are there at boot */
 static gboolean
-validate_features(const VbDomainDef *def, GError **error)
+validate_vcpu_list(const VbDomainDef *def, GError **error)
 {
-    const VbDomainFeatures *features = &def->features;
-
-    if (features->tseg_size && !vb_domain_is_q35(def))
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "SMM TSEG is only supported with q35 machine type");
-    if (features->hyperv && features->hyperv->spinlocks == VB_TRISTATE_YES &&
-        features->hyperv->spinlocks_retries < 4095)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "%s",
-                            "HyperV spinlock retry count must be at least 4095");
-    if (def->iommu && g_strcmp0(def->iommu->model, "intel") == 0 && !vb_domain_is_q35(def))
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "IOMMU device: 'intel' is only supported with Q35 machines");
+    VB_DOMAIN_EACH(VbDomainVcpu, vcpu, def->vcpu_list)
+    {
+        if (vcpu->has_id && vcpu->id == 0 && vcpu->enabled == VB_TRISTATE_NO)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "vcpu 0 can't be offline");
+    }
     return TRUE;
 }
 
@@ -135,10 +146,12 @@ gboolean
 vb_domain_validate(const VbDomainDef *def, GError **error)
 {
     return validate_name(def, error) && validate_vcpus(def, error) && validate_boot(def, error) &&
-           validate_aliases(def, error) && validate_features(def, error) &&
+           validate_aliases(def, error) && validate_zpci(def, error) &&
+           validate_vcpu_list(def, error) && vb_domain_validate_features(def, error) &&
            vb_domain_validate_cpu(def, error) && vb_domain_validate_os(def, error) &&
            vb_domain_validate_disks(def, error) && vb_domain_validate_controllers(def, error) &&
            vb_domain_validate_chardevs(def, error) && vb_domain_validate_graphics(def, error) &&
            vb_domain_validate_nets(def, error) && vb_domain_validate_hostdevs(def, error) &&
-           vb_domain_validate_tuning(def, error) && vb_domain_validate_resctrl(def, error);
+           vb_domain_validate_tuning(def, error) && vb_domain_validate_memory(def, error) &&
+           vb_domain_validate_platform(def, error) && vb_domain_validate_resctrl(def, error);
 }

@@ -526,6 +526,10 @@ typedef struct VbDomainCapsHints {
     char *(*default_cpu)(const char *emulator, const char *machine, int virt_type, gpointer data);
     /* TRUE: the emulator has this -device / object; used where a default depends on it ("qemu-xhci") */
     gboolean (*has_device)(const char *emulator, const char *device, gpointer data);
+    /* TRUE: the emulator runs guests of @arch */
+    gboolean (*serves_arch)(const char *emulator, const char *arch, gpointer data);
+    /* TRUE: the host has the program ("swtpm") */
+    gboolean (*has_program)(const char *name, gpointer data);
     const char *nvram_dir;   /* "/var/lib/libvirt/qemu/nvram" */
     const char *channel_dir; /* "/var/lib/libvirt/qemu/channel/target" */
     gboolean virt_kvm_ok;    /* domains of type kvm can start */

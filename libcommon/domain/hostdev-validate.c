@@ -59,6 +59,11 @@ validate_mdev(const VbDomainDef *def, const VbDomainHostdev *hostdev, GError **e
 
     if (hostdev->type != VB_DOMAIN_HOSTDEV_MDEV)
         return TRUE;
+    if (g_strcmp0(hostdev->mdev_model, "vfio-ap") == 0 ||
+        g_strcmp0(hostdev->mdev_model, "vfio-ccw") == 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "VFIO %s device assignment is not supported by this version of QEMU",
+                            strcmp(hostdev->mdev_model, "vfio-ap") == 0 ? "AP" : "CCW");
     if (!hostdev->mdev_uuid)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "Missing 'uuid' attribute for element <address>");
@@ -92,7 +97,37 @@ validate_one(const VbDomainDef *def, guint i, GError **error)
     if (hostdev->type == VB_DOMAIN_HOSTDEV_SCSI_HOST && hostdev->info.boot_order)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "booting from assigned devices is not supported by vhost SCSI devices");
+    if (hostdev->write_filtering)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "Write filtering of PCI device configuration space is not supported "
+                            "by qemu");
+    if (g_strcmp0(hostdev->sgio, "unfiltered") == 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "unfiltered sgio is no longer supported");
     return validate_mdev(def, hostdev, error);
+}
+
+static gboolean
+validate_filesystem(const VbDomainDef *def, const VbDomainFilesystem *fs, GError **error)
+{
+    const gboolean is_virtiofs = g_strcmp0(fs->driver_type, "virtiofs") == 0;
+
+    if (!fs->target_dir && !fs->source_socket)
+        return vb_error_set(error, VIR_ERR_NO_TARGET, "%s", fs->source_dir ? fs->source_dir : "");
+    if (g_strcmp0(fs->type, "mount") != 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "only supports mount filesystem type");
+    if (!is_virtiofs)
+        return TRUE;
+    if (fs->is_readonly)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "virtiofs does not yet support read-only mode");
+    if (fs->accessmode && strcmp(fs->accessmode, "passthrough") != 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "virtiofs only supports passthrough accessmode");
+    if (!vb_domain_has_shared_memory(def))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "'virtiofs' requires shared memory");
+    return TRUE;
 }
 
 gboolean
@@ -104,9 +139,8 @@ vb_domain_validate_hostdevs(const VbDomainDef *def, GError **error)
     }
     VB_DOMAIN_EACH(VbDomainFilesystem, filesystem, def->filesystems)
     {
-        if (g_strcmp0(filesystem->driver_type, "virtiofs") == 0 && filesystem->is_readonly)
-            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                                "virtiofs does not yet support read-only mode");
+        if (!validate_filesystem(def, filesystem, error))
+            return FALSE;
     }
     return TRUE;
 }

@@ -4,6 +4,9 @@
 
 VB_ENUM(vb_domain_hostdev_type_enum, "host device type", "usb", "pci", "scsi", "scsi_host", "mdev");
 
+static const char *const mode_nicks[] = {"subsystem", "capabilities"};
+static const VbEnum mode_enum = {"hostdev mode", mode_nicks, G_N_ELEMENTS(mode_nicks)};
+
 #define H VbDomainHostdev
 #define WHEN(kind) VB_XML_WHEN(VbDomainHostdev, type, VB_XML_BIT(VB_DOMAIN_HOSTDEV_##kind))
 #define ZERO .flags = VB_XML_ZERO_IS_VALUE
@@ -13,7 +16,7 @@ VB_ENUM(vb_domain_hostdev_type_enum, "host device type", "usb", "pci", "scsi", "
                 HEX(digits))
 
 static const VbXmlField hostdev_fields[] = {
-    VB_XML_STR(H, mode, "@mode"),
+    VB_XML_STR(H, mode, "@mode", .enumeration = &mode_enum, .flags = VB_XML_UNSUPPORTED),
     VB_XML_ENUMV(H, type, "@type", vb_domain_hostdev_type_enum,
                  .flags = VB_XML_ZERO_IS_VALUE | VB_XML_UNSUPPORTED),
     VB_XML_BOOL(H, managed, "@managed"),
@@ -24,6 +27,7 @@ static const VbXmlField hostdev_fields[] = {
     VB_XML_SWITCH(H, display, "@display", WHEN(MDEV)),
     VB_XML_SWITCH(H, ramfb, "@ramfb", WHEN(MDEV)),
     VB_XML_STR(H, driver_name, "driver/@name", WHEN(PCI)),
+    VB_XML_BOOL(H, write_filtering, "source/@writeFiltering", WHEN(PCI)),
     VB_XML_STR(H, startup_policy, "source/@startupPolicy", WHEN(USB)),
     VB_XML_STR(H, guest_reset, "source/@guestReset", WHEN(USB)),
     VB_XML_STR(H, vhost_protocol, "source/@protocol", WHEN(SCSI_HOST)),

@@ -22,6 +22,7 @@ typedef struct {
     gboolean has_usb_vendor, has_usb_bus;
     char *startup_policy;
     char *guest_reset;
+    VbTristate write_filtering; /* pci */
     char *scsi_adapter;
     guint scsi_bus, scsi_target;
     guint64 scsi_unit;

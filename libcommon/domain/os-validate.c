@@ -72,6 +72,14 @@ vb_domain_validate_cpu(const VbDomainDef *def, GError **error)
     if (VB_DOMAIN_COUNT(cpu->features) > 0 && cpu->mode == VB_DOMAIN_CPU_MODE_CUSTOM && !cpu->model)
         return vb_error_set(error, VIR_ERR_XML_ERROR,
                             "Non-empty feature list specified without CPU model");
+    if (cpu->model_vendor_id && strlen(cpu->model_vendor_id) != 12)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "vendor_id must be exactly 12 characters long");
+    if (g_strcmp0(cpu->cache_mode, "passthrough") == 0 &&
+        cpu->mode != VB_DOMAIN_CPU_MODE_HOST_PASSTHROUGH && cpu->mode != VB_DOMAIN_CPU_MODE_MAXIMUM)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "CPU cache mode 'passthrough' can only be used with "
+                            "'host-passthrough' / 'maximum' CPUs");
     return validate_physical_bits(cpu, error) && validate_distances(cpu, error) &&
            validate_features(cpu, error);
 }
@@ -110,6 +118,9 @@ validate_manual_firmware(const VbDomainOs *os, GError **error)
         return vb_error_set(error, VIR_ERR_XML_DETAIL,
                             "cannot use feature-based firmware autoselection when firmware "
                             "autoselection is disabled");
+    if (!loader && os->nvram)
+        return vb_error_set(error, VIR_ERR_XML_DETAIL,
+                            "no loader path specified and firmware auto selection disabled");
     if (!loader)
         return TRUE;
     if (!loader->path || !*loader->path)
@@ -130,6 +141,20 @@ vb_domain_validate_os(const VbDomainDef *def, GError **error)
 
     if (VB_DOMAIN_COUNT(os->acpi_tables) > 1)
         return vb_error_set(error, VIR_ERR_XML_ERROR, "Only one acpi table is supported");
+    VB_DOMAIN_EACH(VbDomainAcpiTable, table, os->acpi_tables)
+    {
+        if (g_strcmp0(table->type, "slic") != 0)
+            return vb_error_set(error, VIR_ERR_XML_ERROR, "Unknown acpi table type: %s",
+                                table->type ? table->type : "");
+    }
+    if (os->loader && os->loader->secure == VB_TRISTATE_YES && !os->firmware) {
+        if (!vb_domain_is_q35(def))
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "Secure boot is supported with q35 machine types only");
+        if (def->features.smm != VB_TRISTATE_YES)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "Secure boot requires SMM feature enabled");
+    }
     if (is_efi && !def->features.acpi)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "UEFI requires ACPI on this architecture");

@@ -148,7 +148,7 @@ vb_domain_fill_platform(const VbDomainFill *fill)
 {
     VbDomainDef *def = fill->def;
 
-    if (!def->memballoon && vb_domain_has_pci(def)) {
+    if (!def->memballoon && (vb_domain_has_pci(def) || fill->is_x86)) {
         def->memballoon = vb_xml_new(&vb_domain_memballoon_type);
         def->memballoon->model = VB_DOMAIN_MEMBALLOON_VIRTIO;
     }

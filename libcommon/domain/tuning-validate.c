@@ -126,22 +126,82 @@ validate_numatune(const VbDomainNumatune *numatune, GError **error)
 }
 
 static gboolean
-validate_modules(const VbDomainDef *def, GError **error)
+validate_vcpupins(const VbDomainCputune *cputune, GError **error)
 {
-    const guint cells = def->cpu ? VB_DOMAIN_COUNT(def->cpu->numa) : 0;
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
 
-    if (VB_DOMAIN_COUNT(def->memories) > 0 && def->max_memory_kib && cells == 0)
-        return vb_error_set(
-            error, VIR_ERR_CONFIG_UNSUPPORTED,
-            "At least one numa node has to be configured when enabling memory hotplug");
-    VB_DOMAIN_EACH(VbDomainMemoryDevice, memory, def->memories)
+    VB_DOMAIN_EACH(VbDomainVcpuPin, pin, cputune->vcpupins)
     {
-        if (memory->has_node && memory->node >= cells)
-            return vb_error_set(error, VIR_ERR_XML_DETAIL,
-                                "can't add memory backend for guest node '%u' as the guest has "
-                                "only '%u' NUMA nodes "
-                                "configured",
-                                memory->node, cells);
+        if (!pin->cpuset)
+            return vb_error_set(error, VIR_ERR_INTERNAL_ERROR, "missing cpuset for vcpupin");
+        if (!add_once(pin->vcpu, seen))
+            return vb_error_set(error, VIR_ERR_INTERNAL_ERROR, "duplicate vcpupin for vcpu '%u'",
+                                pin->vcpu);
+    }
+    return TRUE;
+}
+
+/* microseconds. Source: the kernel's limits on CPU bandwidth, as libvirt names them */
+#define MIN_PERIOD 1000u
+#define MAX_PERIOD 1000000u
+#define MIN_QUOTA 1000
+#define MAX_QUOTA G_GINT64_CONSTANT(18446744073709551)
+
+static gboolean
+validate_bandwidth(const VbDomainCputune *c, GError **error)
+{
+    const struct {
+        const char *name;
+        guint64 value;
+    } periods[] = {{"period", c->period},
+                   {"global_period", c->global_period},
+                   {"emulator_period", c->emulator_period},
+                   {"iothread_period", c->iothread_period}};
+    const struct {
+        const char *name;
+        gint64 value;
+    } quotas[] = {{"quota", c->quota},
+                  {"global_quota", c->global_quota},
+                  {"emulator_quota", c->emulator_quota},
+                  {"iothread_quota", c->iothread_quota}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(periods); i++) {
+        if (periods[i].value && (periods[i].value < MIN_PERIOD || periods[i].value > MAX_PERIOD))
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "Value of cputune '%s' must be in range [1000, 1000000]",
+                                periods[i].name);
+        if (quotas[i].value > 0 && (quotas[i].value < MIN_QUOTA || quotas[i].value > MAX_QUOTA))
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "Value of cputune '%s' must be in range [1000, 18446744073709551]",
+                                quotas[i].name);
+    }
+    return TRUE;
+}
+
+static gboolean
+validate_iothreads(const VbDomainDef *def, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+    VB_DOMAIN_EACH(VbDomainIothread, iothread, def->iothread_ids)
+    {
+        if (!add_once(iothread->id, seen))
+            return vb_error_set(error, VIR_ERR_XML_ERROR, "duplicate iothread id '%u' found",
+                                iothread->id);
+    }
+    return TRUE;
+}
+
+static gboolean
+validate_blkio(const VbDomainDef *def, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    VB_DOMAIN_EACH(VbDomainBlkioDevice, device, def->blkiotune ? def->blkiotune->devices : NULL)
+    {
+        if (device->path && !g_hash_table_add(seen, device->path))
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "duplicate blkio device path '%s'", device->path);
     }
     return TRUE;
 }
@@ -150,9 +210,14 @@ gboolean
 vb_domain_validate_tuning(const VbDomainDef *def, GError **error)
 {
     if (def->cputune &&
-        (!validate_vcpuscheds(def->cputune, error) || !validate_iothreadscheds(def, error)))
+        (!validate_vcpupins(def->cputune, error) || !validate_bandwidth(def->cputune, error) ||
+         !validate_vcpuscheds(def->cputune, error) || !validate_iothreadscheds(def, error)))
         return FALSE;
     if (def->numatune && !validate_numatune(def->numatune, error))
         return FALSE;
-    return validate_hugepages(def, error) && validate_modules(def, error);
+    if (def->memtune_min_guarantee_kib)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "Parameter 'min_guarantee' not supported by QEMU.");
+    return validate_iothreads(def, error) && validate_blkio(def, error) &&
+           validate_hugepages(def, error);
 }

@@ -12,4 +12,8 @@ gboolean vb_domain_validate_graphics(const VbDomainDef *def, GError **error);
 gboolean vb_domain_validate_resctrl(const VbDomainDef *def, GError **error);
 gboolean vb_domain_validate_tuning(const VbDomainDef *def, GError **error);
 gboolean vb_domain_validate_hostdevs(const VbDomainDef *def, GError **error);
+gboolean vb_domain_validate_memory(const VbDomainDef *def, GError **error);
+gboolean vb_domain_validate_platform(const VbDomainDef *def, GError **error);
+gboolean vb_domain_validate_features(const VbDomainDef *def, GError **error);
+gboolean vb_domain_has_shared_memory(const VbDomainDef *def);
 gboolean vb_domain_validate_nets(const VbDomainDef *def, GError **error);

@@ -2,8 +2,8 @@
 /* Table of <video>. */
 #include "domain/domain.h"
 
-VB_ENUM(vb_domain_video_model_enum, "video model", NULL, "vga", "cirrus", "vmvga", "xen", "vbox",
-        "qxl", "parallels", "virtio", "gop", "none", "bochs", "ramfb");
+VB_ENUM(vb_domain_video_model_enum, "video model", "default", "vga", "cirrus", "vmvga", "xen",
+        "vbox", "qxl", "parallels", "virtio", "gop", "none", "bochs", "ramfb");
 
 #define V VbDomainVideo
 static const VbXmlField video_fields[] = {

@@ -185,6 +185,8 @@ parse_uint(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GError 
 
     if (!read_unsigned(slot, spot->text, &number) || number > G_MAXUINT)
         return invalid(error, spot, " Expected non-negative integer value");
+    if (number == 0 && (slot->f.flags & VB_XML_NOT_ZERO))
+        return invalid(error, spot, " Zero is not permitted");
     if (!unsigned_in_range(slot, number))
         return out_of_range(error, slot, spot);
     *(guint *)value = (guint)number;

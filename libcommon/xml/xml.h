@@ -65,7 +65,9 @@ enum {
     VB_XML_REQUIRED_IN_ELEMENT =
         1 << 8, /* missing is an error once the element that holds it is there */
     VB_XML_UNSUPPORTED =
-        1 << 9, /* ENUM: unknown is VIR_ERR_CONFIG_UNSUPPORTED "unknown TITLE 'x'" */
+        1
+        << 9, /* ENUM, STRING with words: unknown is VIR_ERR_CONFIG_UNSUPPORTED "unknown TITLE 'x'" */
+    VB_XML_NOT_ZERO = 1 << 10, /* UINT: 0 is refused */
 };
 
 struct _VbXmlField {

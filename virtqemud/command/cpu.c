@@ -165,6 +165,10 @@ static const HypervFeature hyperv_features[] = {
     {"hv-ipi", G_STRUCT_OFFSET(VbDomainHyperv, ipi)},
     {"hv-evmcs", G_STRUCT_OFFSET(VbDomainHyperv, evmcs)},
     {"hv-avic", G_STRUCT_OFFSET(VbDomainHyperv, avic)},
+    {"hv-emsr-bitmap", G_STRUCT_OFFSET(VbDomainHyperv, emsr_bitmap)},
+    {"hv-xmm-input", G_STRUCT_OFFSET(VbDomainHyperv, xmm_input)},
+    {"hv-tlbflush-direct", G_STRUCT_OFFSET(VbDomainHyperv, tlbflush_direct)},
+    {"hv-tlbflush-ext", G_STRUCT_OFFSET(VbDomainHyperv, tlbflush_extended)},
 };
 
 static void

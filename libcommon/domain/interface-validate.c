@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What libvirt refuses of network cards. */
+#include <string.h>
+#include "base/error.h"
+#include "domain/validate.h"
+
+typedef struct {
+    gsize member;
+    guint types;
+    const char *type;
+} SourceRule;
+
+static gboolean
+validate_source(const VbDomainNet *net, GError **error)
+{
+    static const SourceRule rules[] = {
+        {G_STRUCT_OFFSET(VbDomainNet, source_network), 1u << VB_DOMAIN_NET_NETWORK, "network"},
+        {G_STRUCT_OFFSET(VbDomainNet, source_bridge), 1u << VB_DOMAIN_NET_BRIDGE, "bridge"},
+        {G_STRUCT_OFFSET(VbDomainNet, source_dev), 1u << VB_DOMAIN_NET_DIRECT, "direct"},
+        {G_STRUCT_OFFSET(VbDomainNet, source_name), 1u << VB_DOMAIN_NET_INTERNAL, "internal"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rules); i++) {
+        const char *value = *(char *const *)((const char *)net + rules[i].member);
+
+        if (rules[i].types & 1u << net->type && (!value || !*value))
+            return vb_error_set(error, VIR_ERR_XML_ERROR,
+                                "interface type='%s' requires a 'source' element", rules[i].type);
+    }
+    if (net->type == VB_DOMAIN_NET_VHOSTUSER && !net->source_path)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "interface type='vhostuser' requires a 'source' element");
+    return TRUE;
+}
+
+static gboolean
+validate_mac(const VbDomainNet *net, GError **error)
+{
+    const guint8 *b = net->mac.bytes;
+
+    if (b[0] & 1)
+        return vb_error_set(
+            error, VIR_ERR_XML_ERROR,
+            "expected unicast mac address, found multicast '%02x:%02x:%02x:%02x:%02x:%02x'", b[0],
+            b[1], b[2], b[3], b[4], b[5]);
+    return TRUE;
+}
+
+/* Source: libvirt's NET_MODEL_CHARS */
+#define MODEL_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
+static gboolean
+validate_model(const VbDomainNet *net, GError **error)
+{
+    if (net->model && strspn(net->model, MODEL_CHARS) != strlen(net->model))
+        return vb_error_set(error, VIR_ERR_INVALID_ARG, "Model name contains invalid characters");
+    if (net->type == VB_DOMAIN_NET_VHOSTUSER && !vb_domain_net_model_is_virtio(net))
+        return vb_error_set(error, VIR_ERR_INTERNAL_ERROR,
+                            "Wrong or no <model> 'type' attribute specified with <interface "
+                            "type='vhostuser'/>. vhostuser requires the virtio-net* frontend");
+    if (g_strcmp0(net->model, "usb-net") == 0 && net->info.address.type == VB_DOMAIN_ADDRESS_NONE)
+        return vb_error_set(error, VIR_ERR_INTERNAL_ERROR,
+                            "Cannot automatically add a new PCI bus for a device with connect "
+                            "flags 00");
+    return TRUE;
+}
+
+static gboolean
+validate_queues(const VbDomainNet *net, GError **error)
+{
+    if (net->rx_queue_size & (net->rx_queue_size - 1))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "rx_queue_size has to be a power of two");
+    if (net->tx_queue_size & (net->tx_queue_size - 1))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "tx_queue_size has to be a power of two");
+    return TRUE;
+}
+
+/* what only SLIRP can tell the guest */
+static gboolean
+validate_guest_side(const VbDomainNet *net, GError **error)
+{
+    const gboolean is_user = net->type == VB_DOMAIN_NET_USER;
+    guint v4 = 0, v6 = 0;
+
+    if (VB_DOMAIN_COUNT(net->routes) > 0 || (!is_user && VB_DOMAIN_COUNT(net->ips) > 0))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "Invalid attempt to set network interface guest-side IP route and/or "
+                            "address info, not supported by QEMU");
+    VB_DOMAIN_EACH(VbDomainNetIp, ip, net->ips)
+    *(g_strcmp0(ip->family, "ipv6") == 0 ? &v6 : &v4) += 1;
+    if (v4 > 1)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "only one IPv4 address per interface is allowed");
+    if (v6 > 1)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "only one IPv6 address per interface is allowed");
+    return TRUE;
+}
+
+static gboolean
+validate_net(const VbDomainNet *net, GError **error)
+{
+    if (!validate_source(net, error) || !validate_mac(net, error) || !validate_model(net, error) ||
+        !validate_queues(net, error) || !validate_guest_side(net, error))
+        return FALSE;
+    if (net->bandwidth_in && net->bandwidth_in->floor && net->type != VB_DOMAIN_NET_NETWORK)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "floor attribute is not supported for this config");
+    return TRUE;
+}
+
+gboolean
+vb_domain_validate_nets(const VbDomainDef *def, GError **error)
+{
+    VB_DOMAIN_EACH(VbDomainNet, net, def->nets)
+    {
+        if (!validate_net(net, error))
+            return FALSE;
+    }
+    return TRUE;
+}
