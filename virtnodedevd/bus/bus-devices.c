@@ -9,12 +9,30 @@ manager_of(gpointer data)
 }
 
 static GVariant *
+names_of(GPtrArray *devices)
+{
+    g_autofree const char **names = g_new(const char *, devices->len + 1);
+    for (guint i = 0; i < devices->len; i++)
+        names[i] = ((const NodedevDevice *)devices->pdata[i])->name;
+    return g_variant_new_strv(names, (gssize)devices->len);
+}
+
+static GVariant *
 method_list_devices(gpointer data, VbCall *call, GVariant *args, GError **error)
 {
     guint flags;
     g_variant_get(args, "(u)", &flags);
     g_autoptr(GPtrArray) devices = nodedev_manager_list(manager_of(data), flags);
     return g_variant_new("(@ao)", nodedev_bus_paths(devices));
+}
+
+static GVariant *
+method_list_device_names(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    guint flags;
+    g_variant_get(args, "(u)", &flags);
+    g_autoptr(GPtrArray) devices = nodedev_manager_list(manager_of(data), flags);
+    return g_variant_new("(@as)", names_of(devices));
 }
 
 /* (transfer container) devices of ListNames and CountNames; NULL with @error */
@@ -36,13 +54,7 @@ static GVariant *
 method_list_names(gpointer data, VbCall *call, GVariant *args, GError **error)
 {
     g_autoptr(GPtrArray) devices = names_asked(data, args, error);
-    GVariantBuilder builder;
-    if (!devices)
-        return NULL;
-    g_variant_builder_init(&builder, G_VARIANT_TYPE_STRING_ARRAY);
-    for (guint i = 0; i < devices->len; i++)
-        g_variant_builder_add(&builder, "s", ((NodedevDevice *)devices->pdata[i])->name);
-    return g_variant_new("(as)", &builder);
+    return devices ? g_variant_new("(@as)", names_of(devices)) : NULL;
 }
 
 static GVariant *
@@ -86,6 +98,7 @@ method_get_last_error(gpointer data, VbCall *call, GVariant *args, GError **erro
 
 static const VbMethod methods[] = {
     {"ListDevices", method_list_devices, VB_ACTION_READ},
+    {"ListDeviceNames", method_list_device_names, VB_ACTION_READ},
     {"ListNames", method_list_names, VB_ACTION_READ},
     {"CountNames", method_count_names, VB_ACTION_READ},
     {"LookupByName", method_lookup_by_name, VB_ACTION_READ},

@@ -160,7 +160,7 @@ def conversion_out(dbus, wire):
         return "COPY"
     table = {("s", "ms"): "MAYBE_STRING", ("s", "ay"): "CHARS", ("o", DOMAIN): "DOMAIN",
              ("ao", "a" + DOMAIN): "DOMAINS", ("a{sv}", PARAMS): "PARAMS",
-             ("o", "(s)"): "NODEDEV", ("ao", "a(s)"): "NODEDEVS",
+             ("o", "(s)"): "NODEDEV", ("as", "a(s)"): "NODEDEVS",
              ("a(oa{sv})", f"a({DOMAIN}{PARAMS})"): "RECORDS"}
     if (dbus, wire) in table:
         return table[dbus, wire]

@@ -20,7 +20,7 @@ typedef enum {
     PROXY_CONV_COUNT,    /* length of the list at source; see limit */
     PROXY_CONV_SELF,     /* the domain that was called */
     PROXY_CONV_NODEDEV,  /* o -> (s): a node device by its name */
-    PROXY_CONV_NODEDEVS, /* ao -> a(s) */
+    PROXY_CONV_NODEDEVS, /* as -> a(s): their names */
 } ProxyConv;
 
 typedef struct {
