@@ -13,7 +13,7 @@
 typedef struct {
     GArray *banks;
     VbBitset *covered[MAX_INDEXES]; /* by index: CPUs whose cache is known */
-    guint first;                    /* index to look at */
+    VbBitset *group;                /* CPUs that share the last cache that was read; NULL */
 } Search;
 
 /* "16384K" */
@@ -79,7 +79,7 @@ read_place(const Place *place, const char *name, char *buffer, gsize size)
 }
 
 /* A cache that the kernel does not number or does not describe is left out. */
-static void
+static gboolean
 read_bank(Search *search, const Place *place, guint level)
 {
     char id[64], size[64], type[64], list[4096];
@@ -89,22 +89,38 @@ read_bank(Search *search, const Place *place, guint level)
         !read_place(place, "size", size, sizeof(size)) ||
         !read_place(place, "type", type, sizeof(type)) || !parse_type(type, &bank.type) ||
         !read_place(place, "shared_cpu_list", list, sizeof(list)))
-        return;
+        return FALSE;
     bank.id = (guint)g_ascii_strtoull(id, NULL, 10);
     bank.size_b = parse_size(size);
     bank.cpus = vb_bitset_parse(list);
     vb_bitset_union(search->covered[place->index], bank.cpus);
+    vb_bitset_free(search->group);
+    search->group = vb_bitset_copy(bank.cpus);
     if (is_known(search->banks, &bank))
         vb_bitset_free(bank.cpus);
     else
         g_array_append_val(search->banks, bank);
+    return TRUE;
 }
 
-/* The kernel counts from the core outwards, so once one CPU's first index is its first level, so is everyone's. */
+/* CPUs that share their last cache have as many before it, at the same indexes: what is of no use of one is of none of all.
+ */
+static void
+skip_useless(Search *search, guint useless)
+{
+    for (guint i = 0; search->group && i < MAX_INDEXES; i++) {
+        if (useless & 1u << i)
+            vb_bitset_union(search->covered[i], search->group);
+    }
+    g_clear_pointer(&search->group, vb_bitset_free);
+}
+
 static void
 read_cpu(Search *search, int cpus_folder, const VbHostCpu *cpu)
 {
-    for (guint i = search->first; i < MAX_INDEXES; i++) {
+    guint useless = 0; /* a bit per index */
+
+    for (guint i = 0; i < MAX_INDEXES; i++) {
         const Place place = {cpus_folder, cpu->id, i};
         char buffer[64];
         guint level;
@@ -112,18 +128,16 @@ read_cpu(Search *search, int cpus_folder, const VbHostCpu *cpu)
         if (vb_bitset_has(search->covered[i], cpu->id))
             continue;
         if (!read_place(&place, "level", buffer, sizeof(buffer))) {
+            useless |= i < MIN_INDEXES ? 1u << i : ~0u << i;
             if (i >= MIN_INDEXES)
-                return;
+                break;
             continue;
         }
         level = (guint)g_ascii_strtoull(buffer, NULL, 10);
-        if (level < MIN_LEVEL && i == 0)
-            search->first = 1;
-        if (level < MIN_LEVEL) /* a core's threads share it */
-            vb_bitset_union(search->covered[i], cpu->siblings);
-        else
-            read_bank(search, &place, level);
+        if (level < MIN_LEVEL || !read_bank(search, &place, level))
+            useless |= 1u << i;
     }
+    skip_useless(search, useless);
 }
 
 static int

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The machine's own topology as virtqemud describes it, and what is plugged in while it looks."""
+
+import os
+import sys
+import xml.etree.ElementTree as ET
+
+import machine_profiles
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+import hosts        # noqa: E402
+
+REFERENCE = os.path.join(hosts.HERE, "hosts/hmat.xml")      # recorded in a machine of this profile
+
+
+def host(machine):
+    return ET.fromstring(machine.run("virsh capabilities").out).find("host")
+
+
+def lines(element):
+    """An element as text without memory sizes, which are the kernel's affair, and cluster ids, which say nothing here."""
+    out = []
+    for e in element.iter():
+        if e.tag not in ("memory", "pages"):
+            out.append((e.tag, sorted(i for i in e.attrib.items() if i[0] != "cluster_id")))
+    return out
+
+
+def test_topology(machine):
+    found, expected = host(machine), ET.parse(REFERENCE).getroot()
+    assert lines(found.find("topology")) == lines(expected.find("topology"))
+    level3 = [lines(bank) for bank in found.findall("cache/bank[@level='3']")]
+    assert level3 == [lines(bank) for bank in expected.findall("cache/bank")]
+
+
+def test_processor(machine):
+    found, expected = host(machine).find("cpu"), ET.parse(REFERENCE).getroot().find("cpu")
+    for path in ("model", "vendor"):
+        assert found.findtext(path) == expected.findtext(path)
+    assert [f.get("name") for f in found.findall("feature")] == \
+        [f.get("name") for f in expected.findall("feature")]
+
+
+def test_interconnects_on_dbus(machine):
+    out = machine.run("virtbusctl numa").out
+    for initiator, target, latency, *_ in machine_profiles.HMAT:
+        if (initiator, target) in ((0, 0), (1, 1), (1, 2)):
+            assert any(line.split()[:6] == ["latency", str(initiator), str(target), "-", "read", str(latency)]
+                       for line in out.splitlines()), out
+
+
+def test_plugged_memory_shows(machine):
+    def cell_kib():
+        return int(host(machine).findtext("topology/cells/cell[@id='1']/memory"))
+    before = cell_kib()
+    blocks = machine.run("ls -d /sys/devices/system/memory/memory*").out.split()
+    machine.qmp("object-add", qom_type="memory-backend-ram", id="pm", size=256 << 20)
+    machine.qmp("device_add", driver="pc-dimm", id="pdimm", memdev="pm", node=1)
+    machine.wait("[ $(ls -d /sys/devices/system/memory/memory* | wc -l) -eq %d ]" % (len(blocks) + 2))
+    new = sorted(set(machine.run("ls -d /sys/devices/system/memory/memory*").out.split()) - set(blocks))
+    for block in new:
+        machine.run("grep -q online %s/state && ! grep -q offline %s/state || echo online_movable > %s/state"
+                    % (block, block, block))
+    machine.wait("virtbusctl numa | awk '$1 == 1 && $2 > %d {found = 1} END {exit !found}'"
+                 % ((before >> 10) + 200))
+    assert cell_kib() == before + (256 << 10)
+    for block in new:
+        machine.run("echo offline > %s/state" % block)
+    machine.qmp("device_del", id="pdimm")
+    machine.wait("[ $(ls -d /sys/devices/system/memory/memory* | wc -l) -eq %d ]" % len(blocks))
+    assert cell_kib() == before
+
+
+def test_plugged_cpu_shows(machine):
+    def ids():
+        return [cpu.get("id") for cpu in host(machine).findall("topology/cells/cell[@id='1']/cpus/cpu")]
+    assert ids() == ["2", "3"]
+    machine.qmp("device_add", driver="Westmere-x86_64-cpu", id="pcpu", socket_id=2, core_id=0, thread_id=0)
+    machine.wait("[ -d /sys/devices/system/cpu/cpu4 ]")
+    machine.run("echo 1 > /sys/devices/system/cpu/cpu4/online")
+    machine.wait("virsh capabilities | grep -q \"<cpu id='4' socket_id='2'\"")
+    assert ids() == ["2", "3", "4"]
+    assert machine.run("virsh nodeinfo | awk '/^CPU\\(s\\)/ {print $2}'").out.strip() == "5"
+    machine.qmp("device_del", id="pcpu")
+    machine.wait("[ ! -d /sys/devices/system/cpu/cpu4 ]")
+    machine.wait("! virsh capabilities | grep -q \"<cpu id='4'\"")
