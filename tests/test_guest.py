@@ -2,6 +2,7 @@
 """What stock clients and D-Bus tools see of a real Linux guest."""
 
 import os
+import struct
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -108,14 +109,20 @@ def test_statistics_have_libvirts_names(stack, guest):
 
 def test_screenshot_keys_nmi(stack, guest_xml):
     graphics = ("<graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1'/>"
-                "<video><model type='vga'/></video>")
+                "<video><model type='vga'/></video><video><model type='virtio' heads='2'/></video>")
     stack.define(guest_xml("screen", graphics, plain=True, memory_mib=32))
     stack.virsh("start", "screen")
-    picture = stack.path("shot.ppm")
-    said = stack.run("virsh", "screenshot", "screen", picture).out
-    assert "image/x-portable-pixmap" in said
-    with open(picture, "rb") as f:
-        assert f.read(2) == b"P6"
+    picture = stack.path("shot.png")
+    sizes = []
+    for screen in range(3):     # one head of the first card, two of the second
+        said = stack.run("virsh", "screenshot", "screen", picture, "--screen", str(screen)).out
+        assert "image/png" in said
+        with open(picture, "rb") as f:
+            assert f.read(8) == b"\x89PNG\r\n\x1a\n"
+            sizes.append(struct.unpack(">8x2I", f.read(16)))
+    assert sizes[0] == (720, 400) or sizes[0] == (640, 480)
+    assert len(sizes) == 3 and all(width > 0 for width, height in sizes)
+    assert "no such screen ID" in stack.virsh("screenshot", "screen", picture, "--screen", "3", check=False).err
     stack.virsh("send-key", "screen", "KEY_LEFTCTRL", "KEY_LEFTALT", "KEY_DELETE")
     stack.virsh("inject-nmi", "screen")
     refused = stack.virsh("screenshot", "screen", picture, "--screen", "7", check=False)
@@ -139,6 +146,15 @@ def test_xml_forms(stack, guest_xml):
     assert live.find("devices/serial/source").get("path").startswith("/dev/pts/")
     assert live.find("devices/serial/alias").get("name") == "serial0"
     assert stored.find("devices/serial/alias") is None
+    # what older versions would fill in by themselves is not in the migratable form; what was chosen stays
+    other = ET.fromstring(stack.virsh("dumpxml", "--migratable", "forms").out)
+    assert not other.get("id") and other.find("devices/graphics").get("passwd") == "secret"
+    assert [c.get("type") for c in other.findall("devices/controller")] == []
+    assert [c.get("type") for c in live.findall("devices/controller")] == ["usb", "pci"]
+    assert [i.get("type") for i in other.findall("devices/input")] == ["mouse"]
+    assert other.find("devices/audio") is None and other.find("devices/memballoon/address") is not None
+    with stack.open() as c:
+        assert c.getSecurityModel() == ["none", "0"]
     native = stack.virsh("domxml-to-native", "qemu-argv", "--domain", "forms").out
     assert "-name guest=forms" in native and "qemu-system-x86_64" in native
 

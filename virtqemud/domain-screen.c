@@ -17,7 +17,9 @@ typedef struct {
     QemuFdDone done;
     gpointer data;
     char *path; /* of a screenshot */
-    int fd;     /* ours, for the caller */
+    char *device;
+    guint head;
+    int fd; /* ours, for the caller */
 } FdRequest;
 
 static FdRequest *
@@ -40,6 +42,7 @@ request_finish(FdRequest *request, const GError *error)
         close(request->fd);
     request->done(domain, error ? -1 : request->fd, copy, request->data);
     g_free(request->path);
+    g_free(request->device);
     g_free(request);
 }
 
@@ -66,28 +69,58 @@ on_dumped(const VbJson *result, const GError *error, gpointer data)
     request_finish(data, error);
 }
 
-static const char *
-find_video(const QemuDomain *domain, guint screen, GError **error)
+/* PNG, or PPM: what every emulator writes */
+static void
+dump(FdRequest *request, gboolean is_png, QemuQmpDone done)
 {
-    VB_DOMAIN_EACH(VbDomainVideo, video, domain->live->videos)
-    {
-        if (screen == 0 && video->info.alias)
-            return video->info.alias;
-    }
-    if (VB_DOMAIN_COUNT(domain->live->videos) == 0)
-        vb_error_set(error, VIR_ERR_OPERATION_INVALID, "no screens to take screenshot from");
+    g_autofree char *arguments =
+        vb_json_object("s:filename", request->path, "s:device", request->device, "u:head",
+                       (guint64)request->head, "s:format", is_png ? "png" : NULL, NULL);
+
+    qemu_qmp_execute(request->domain->qmp, "screendump", arguments, SCREENSHOT_MS, done, request);
+}
+
+/* an emulator before 7.1, or one that was built without PNG */
+static void
+on_png_dumped(const VbJson *result, const GError *error, gpointer data)
+{
+    FdRequest *request = data;
+
+    if (g_strcmp0(vb_error_get_reason(error), "GenericError") == 0 && request->domain->qmp)
+        dump(request, FALSE, on_dumped);
     else
-        vb_error_set(error, VIR_ERR_OPERATION_INVALID, "no such screen ID");
-    return NULL;
+        request_finish(request, error);
+}
+
+/* Screens are counted over all heads of all devices, in the definition's order. */
+static gboolean
+find_head(FdRequest *request, guint screen, GError **error)
+{
+    VB_DOMAIN_EACH(VbDomainVideo, video, request->domain->live->videos)
+    {
+        guint heads = MAX(video->heads, 1);
+
+        if (!video->info.alias || screen >= heads) {
+            screen -= MIN(screen, video->info.alias ? heads : 0);
+            continue;
+        }
+        request->device = g_strdup(video->info.alias);
+        request->head = screen;
+        return TRUE;
+    }
+    return vb_error_set(error, VIR_ERR_INVALID_ARG, "%s",
+                        VB_DOMAIN_COUNT(request->domain->live->videos) == 0
+                            ? "no screens to take screenshot from"
+                            : "no such screen ID");
 }
 
 /**
  * qemu_domain_screenshot:
- * @screen: only the first one
+ * @screen: a head of one of the video devices
  *
- * The emulator writes into a file that has no name any more when the caller gets it.
+ * The emulator writes into a file that has no name any more when the caller gets it: PNG where it can, else PPM.
  *
- * Errors: OPERATION_INVALID not running, no such screen; SYSTEM_ERROR; OPERATION_FAILED
+ * Errors: OPERATION_INVALID not running; INVALID_ARG no such screen; SYSTEM_ERROR; OPERATION_FAILED
  */
 void
 qemu_domain_screenshot(QemuDomain *domain, guint screen, guint flags, QemuFdDone done,
@@ -95,21 +128,18 @@ qemu_domain_screenshot(QemuDomain *domain, guint screen, guint flags, QemuFdDone
 {
     FdRequest *request = request_new(domain, done, data);
     GError *error = NULL;
-    const char *video = check_monitor(domain, &error) ? find_video(domain, screen, &error) : NULL;
-    if (video) {
+
+    if (check_monitor(domain, &error) && find_head(request, screen, &error)) {
         g_autofree char *folder = qemu_manager_domain_dir(domain->manager, domain);
         request->path = g_build_filename(folder, "screenshot.XXXXXX", NULL);
         request->fd = g_mkstemp_full(request->path, O_RDONLY | O_CLOEXEC, 0600);
         if (request->fd < 0)
             vb_error_set_errno(&error, errno, "cannot create '%s'", request->path);
     }
-    if (error) {
+    if (error)
         qemu_domain_finish_later(domain, error, fail_later, request);
-        return;
-    }
-    g_autofree char *arguments =
-        vb_json_object("s:filename", request->path, "s:device", video, NULL);
-    qemu_qmp_execute(domain->qmp, "screendump", arguments, SCREENSHOT_MS, on_dumped, request);
+    else
+        dump(request, TRUE, on_png_dumped);
 }
 
 /* ---- graphics ---- */

@@ -130,7 +130,7 @@ typedef struct {
     guint n_keycodes; /* at most VIR_DOMAIN_SEND_KEY_MAX_KEYS */
 } QemuKeys;
 void qemu_domain_send_key(QemuDomain *domain, const QemuKeys *keys, QemuDone done, gpointer data);
-/* fd of a PPM image, at its beginning, already unlinked; mime "image/x-portable-pixmap" */
+/* fd of a PNG or PPM image, at its beginning, already unlinked; its first bytes tell which */
 void qemu_domain_screenshot(QemuDomain *domain, guint screen, guint flags, QemuFdDone done,
                             gpointer data);
 /* Synchronous: a pty, or one end of a socket, for the caller alone. Flags: VIR_DOMAIN_CONSOLE_FORCE, _SAFE. @device

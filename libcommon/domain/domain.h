@@ -501,9 +501,10 @@ enum {
         1 << 0, /* ids, aliases (but ua-), pty paths and other live facts are dropped */
 };
 enum {
-    VB_DOMAIN_FORMAT_LIVE = 1 << 0,       /* ids, aliases, real ports, pty paths */
-    VB_DOMAIN_FORMAT_SECURE = 1 << 1,     /* passwords */
-    VB_DOMAIN_FORMAT_MIGRATABLE = 1 << 2, /* without what older libvirts would not expect */
+    VB_DOMAIN_FORMAT_LIVE = 1 << 0,   /* ids, aliases, real ports, pty paths */
+    VB_DOMAIN_FORMAT_SECURE = 1 << 1, /* passwords */
+    VB_DOMAIN_FORMAT_MIGRATABLE =
+        1 << 2, /* without what older libvirts would not expect: migratable.c */
 };
 VbDomainDef *vb_domain_parse(const char *text, guint flags, GError **error);
 char *vb_domain_format(const VbDomainDef *def, guint flags);
@@ -544,6 +545,7 @@ gboolean vb_domain_validate(const VbDomainDef *def, GError **error);
 void vb_domain_assign_aliases(VbDomainDef *def);
 /* after a path or port was chosen: the first console is the first serial port under another name */
 void vb_domain_sync_console(VbDomainDef *def);
+void vb_domain_make_migratable(VbDomainDef *def); /* drops what machines have unsaid */
 void vb_domain_clear_live(
     VbDomainDef *def); /* back to inactive: ids, aliases (but ua-), pty paths, auto ports */
 gboolean vb_domain_complete(VbDomainDef *def, const VbDomainCapsHints *hints, GError **error);

@@ -142,10 +142,14 @@ vb_domain_format(const VbDomainDef *def, guint flags)
                             (flags & VB_DOMAIN_FORMAT_SECURE ? VB_XML_FORMAT_SECURE : 0u);
     g_autoptr(VbDomainDef) copy = NULL;
 
-    if (!(flags & VB_DOMAIN_FORMAT_LIVE) &&
-        (def->has_id || !vb_domain_each_device((VbDomainDef *)def, has_no_alias, NULL))) {
+    if ((flags & VB_DOMAIN_FORMAT_MIGRATABLE) ||
+        (!(flags & VB_DOMAIN_FORMAT_LIVE) &&
+         (def->has_id || !vb_domain_each_device((VbDomainDef *)def, has_no_alias, NULL)))) {
         copy = vb_domain_copy(def);
-        vb_domain_clear_live(copy);
+        if (!(flags & VB_DOMAIN_FORMAT_LIVE))
+            vb_domain_clear_live(copy);
+        if (flags & VB_DOMAIN_FORMAT_MIGRATABLE)
+            vb_domain_make_migratable(copy);
         def = copy;
     }
     return vb_xml_format(&vb_domain_type, def, xml_flags);

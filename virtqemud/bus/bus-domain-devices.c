@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The methods of Domain1 that reach into a running guest: sizes, input, consoles, screens, monitor. */
 #include "bus/bus-private.h"
+#include <string.h>
+#include <unistd.h>
 
 /* sizes */
 
@@ -65,12 +67,16 @@ qemu_bus_domain_send_key(gpointer data, VbCall *call, GVariant *args, GError **e
 static void
 screenshot_taken(QemuDomain *domain, int fd, GError *error, gpointer data)
 {
+    char magic[4];
     if (error) {
         vb_call_fail(data, g_error_copy(error));
         return;
     }
-    vb_call_return(data,
-                   g_variant_new("(s@h)", "image/x-portable-pixmap", qemu_bus_reply_fd(data, fd)));
+    const char *mime = pread(fd, magic, sizeof magic, 0) == sizeof magic &&
+                               memcmp(magic, "\x89PNG", sizeof magic) == 0
+                           ? "image/png"
+                           : "image/x-portable-pixmap";
+    vb_call_return(data, g_variant_new("(s@h)", mime, qemu_bus_reply_fd(data, fd)));
 }
 
 GVariant *

@@ -112,11 +112,11 @@ qemu_bus_node_get_cpu_map(gpointer data, VbCall *call, GVariant *args, GError **
                          vb_bitset_count(online), (int)total);
 }
 
-/* No security driver labels guests: libvirt then answers an empty model. */
+/* No security driver labels guests. Source: what libvirt answers with security_driver = "none" */
 GVariant *
 qemu_bus_node_get_security_model(gpointer data, VbCall *call, GVariant *args, GError **error)
 {
-    return g_variant_new("(ss)", "", "");
+    return g_variant_new("(ss)", "none", "0");
 }
 
 GVariant *
