@@ -12,6 +12,7 @@
 #include "save.h"
 #include "status.h"
 #include "store/store.h"
+#include "tuning.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -457,6 +458,15 @@ on_placed(QemuDomain *domain, GError *error, gpointer data)
         start_succeed(start);
 }
 
+static void
+on_limited(QemuDomain *domain, GError *error, gpointer data)
+{
+    if (!error && domain->live && qemu_resctrl_is_wanted(domain->live))
+        qemu_resctrl_create(domain, on_placed, NULL);
+    else
+        on_placed(domain, error, NULL);
+}
+
 /* The threads are known, and nothing of the guest has run. */
 static void
 place_threads(const VbJson *result, QemuDomain *domain)
@@ -464,10 +474,10 @@ place_threads(const VbJson *result, QemuDomain *domain)
     g_autoptr(GError) error = NULL;
     qemu_start_take_vcpus(result, domain);
     domain->starting->n_pending++;
-    if (qemu_placement_apply(domain, &error) && qemu_resctrl_is_wanted(domain->live))
-        qemu_resctrl_create(domain, on_placed, NULL);
+    if (qemu_placement_apply(domain, &error) && qemu_tuning_is_wanted(domain->live))
+        qemu_tuning_apply(domain, on_limited, NULL);
     else
-        on_placed(domain, error, NULL);
+        on_limited(domain, error, NULL);
 }
 
 /* All questions leave at once; the emulator answers in order, "cont" is the last. Only a guest whose threads have to be
@@ -475,8 +485,9 @@ place_threads(const VbJson *result, QemuDomain *domain)
 void
 qemu_start_connected(QemuDomain *domain)
 {
-    const gboolean is_placed =
-        qemu_resctrl_is_wanted(domain->live) || qemu_placement_is_wanted(domain->live);
+    const gboolean is_placed = qemu_resctrl_is_wanted(domain->live) ||
+                               qemu_placement_is_wanted(domain->live) ||
+                               qemu_tuning_is_wanted(domain->live);
     qemu_crash_point("start-connected");
     if (domain->live->iothreads > 0)
         ask(domain, "query-iothreads", NULL, qemu_start_take_iothreads);

@@ -7,6 +7,7 @@
 #include "monitor.h"
 #include "prepare.h"
 #include "resctrl.h"
+#include "cgroup.h"
 #include "save.h"
 #include "status.h"
 #include "store/store.h"
@@ -62,7 +63,8 @@ static const struct {
 } owed_rows[] = {{"file ", remove_file},
                  {"dir ", remove_folder},
                  {"tap ", qemu_net_remove_tap},
-                 {"resctrl ", qemu_resctrl_remove_owed}};
+                 {"resctrl ", qemu_resctrl_remove_owed},
+                 {"cgroup ", qemu_cgroup_remove}};
 
 /**
  * qemu_domain_clean_up:

@@ -6,6 +6,7 @@
 #include "monitor.h"
 #include "placement.h"
 #include "resctrl.h"
+#include "tuning.h"
 #include "vcpus.h"
 
 #include <string.h>
@@ -68,6 +69,7 @@ place_new(QemuDomain *domain, const GArray *before)
         if (tid > 0 && (i >= before->len || g_array_index(before, pid_t, i) != tid))
             place_one(domain, i, tid);
     }
+    qemu_tuning_add_vcpu(domain);
 }
 
 static void

@@ -12,9 +12,7 @@ GVariant *qemu_domain_get_vcpu_pinning(QemuDomain *domain, int n_maps, int lengt
 GVariant *qemu_domain_get_emulator_pinning(QemuDomain *domain, int length, guint flags,
                                            GError **error); /* (ayi) */
 GVariant *qemu_domain_get_iothreads(QemuDomain *domain, guint flags,
-                                    GError **error);                          /* (a(uay)u) */
-GVariant *qemu_domain_get_scheduler_type(QemuDomain *domain, GError **error); /* (si) */
-GVariant *qemu_domain_get_scheduler(QemuDomain *domain, guint flags, GError **error); /* (a{sv}) */
+                                    GError **error); /* (a(uay)u) */
 
 /* domain-pin.c: changes of where threads run; @map: a bit per host CPU */
 typedef struct {

@@ -22,20 +22,6 @@ qemu_bus_domain_get_emulator_pinning(gpointer data, VbCall *call, GVariant *args
     return qemu_domain_get_emulator_pinning(data, length, flags, error);
 }
 
-GVariant *
-qemu_bus_domain_get_scheduler_type(gpointer data, VbCall *call, GVariant *args, GError **error)
-{
-    return qemu_domain_get_scheduler_type(data, error);
-}
-
-GVariant *
-qemu_bus_domain_get_scheduler(gpointer data, VbCall *call, GVariant *args, GError **error)
-{
-    guint flags;
-    g_variant_get(args, "(u)", &flags);
-    return qemu_domain_get_scheduler(data, flags, error);
-}
-
 static void
 disk_errors_known(const QemuDiskError *errors, guint n, const GError *error, gpointer data)
 {

@@ -77,6 +77,11 @@ GVariant *qemu_bus_method_events_since(gpointer data, VbCall *call, GVariant *ar
     ROW("Create", create, VB_ACTION_MANAGE)                                                        \
     ROW("Shutdown", shutdown, VB_ACTION_MANAGE)                                                    \
     ROW("Reboot", reboot, VB_ACTION_MANAGE)                                                        \
+    ROW("SetScheduler", set_scheduler, VB_ACTION_MANAGE)                                           \
+    ROW("GetMemoryParameters", get_memory_parameters, VB_ACTION_READ)                              \
+    ROW("SetMemoryParameters", set_memory_parameters, VB_ACTION_MANAGE)                            \
+    ROW("GetBlkioParameters", get_blkio_parameters, VB_ACTION_READ)                                \
+    ROW("SetBlkioParameters", set_blkio_parameters, VB_ACTION_MANAGE)                              \
     ROW("PinVcpu", pin_vcpu, VB_ACTION_MANAGE)                                                     \
     ROW("PinEmulator", pin_emulator, VB_ACTION_MANAGE)                                             \
     ROW("PinIothread", pin_iothread, VB_ACTION_MANAGE)                                             \

@@ -95,6 +95,7 @@ scope_properties(const Scope *scope)
     add_property(&builder, "Description", g_variant_new_string(description));
     add_property(&builder, "PIDs",
                  g_variant_new_fixed_array(G_VARIANT_TYPE_UINT32, &pid, 1, sizeof pid));
+    add_property(&builder, "Delegate", g_variant_new_boolean(TRUE)); /* limits of single threads */
     add_property(&builder, "CollectMode", g_variant_new_string("inactive-or-failed"));
     add_property(&builder, "TasksMax", g_variant_new_uint64(TASKS_MAX));
     if (!scopes->is_session) {

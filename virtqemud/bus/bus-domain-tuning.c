@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The methods of Domain1 about limits: scheduler, memory, block devices; data: the QemuDomain. */
+#include "bus/bus-private.h"
+#include "tuning.h"
+
+#define N_SCHEDULER_PARAMETERS 9
+
+GVariant *
+qemu_bus_domain_get_scheduler_type(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    g_autoptr(GVariant) values = qemu_tuning_get(data, QEMU_TUNING_SCHEDULER, 0, error);
+    if (values)
+        g_variant_ref_sink(values);
+    return values ? g_variant_new("(si)", "posix", N_SCHEDULER_PARAMETERS) : NULL;
+}
+
+static GVariant *
+get(QemuDomain *domain, QemuTuningKind kind, GVariant *args, GError **error)
+{
+    guint flags;
+    GVariant *values;
+    g_variant_get(args, "(u)", &flags);
+    values = qemu_tuning_get(domain, kind, flags, error);
+    return values ? g_variant_new("(@a{sv})", values) : NULL;
+}
+
+static GVariant *
+set(QemuDomain *domain, QemuTuningKind kind, VbCall *call, GVariant *args)
+{
+    g_autoptr(GVariant) params = NULL;
+    QemuTuningChange change = {.kind = kind};
+    g_variant_get(args, "(@a{sv}u)", &params, &change.flags);
+    change.params = params;
+    vb_call_defer(call);
+    qemu_tuning_set(domain, &change, qemu_bus_done, call);
+    return NULL;
+}
+
+#define KIND_METHODS(name, kind)                                                                   \
+    GVariant *qemu_bus_domain_get_##name(gpointer data, VbCall *call, GVariant *args,              \
+                                         GError **error)                                           \
+    {                                                                                              \
+        return get(data, kind, args, error);                                                       \
+    }                                                                                              \
+    GVariant *qemu_bus_domain_set_##name(gpointer data, VbCall *call, GVariant *args,              \
+                                         GError **error)                                           \
+    {                                                                                              \
+        return set(data, kind, call, args);                                                        \
+    }
+
+KIND_METHODS(scheduler, QEMU_TUNING_SCHEDULER)
+KIND_METHODS(memory_parameters, QEMU_TUNING_MEMORY)
+KIND_METHODS(blkio_parameters, QEMU_TUNING_BLKIO)

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A guest's control groups, version 2 where it has the controller, else version 1: in the scope that systemd made for the
+ * guest, or below "machine" where there is none. Files only; a write may wait for the kernel a few milliseconds: run what
+ * moves threads off the main loop. Source: kernel Documentation/admin-guide/cgroup-v1, cgroup-v2.rst */
+#pragma once
+#include <glib.h>
+#include <sys/types.h>
+
+typedef enum {
+    QEMU_CGROUP_CPU,
+    QEMU_CGROUP_MEMORY,
+    QEMU_CGROUP_IO,
+    QEMU_CGROUP_N_CONTROLLERS
+} QemuCgroupController;
+
+typedef struct {
+    char *folder; /* NULL: the host has not this controller */
+    gboolean is_v2;
+    char *mount; /* of its hierarchy */
+} QemuCgroupPlace;
+
+typedef struct {
+    QemuCgroupPlace places[QEMU_CGROUP_N_CONTROLLERS];
+} QemuCgroup;
+
+/**
+ * qemu_cgroup_find:
+ * @procfs: "/proc"
+ * @pid: the emulator
+ * @name: of the guest's groups where systemd made no scope: "qemu-1-guest.libvirt-qemu"
+ *
+ * Returns: (transfer full): where its groups are or would be; nothing is made
+ */
+QemuCgroup *qemu_cgroup_find(const char *procfs, pid_t pid, const char *name);
+void qemu_cgroup_free(QemuCgroup *cgroup);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuCgroup, qemu_cgroup_free)
+
+/* OPERATION_INVALID in libvirt's words when the host has not the controller */
+gboolean qemu_cgroup_check(const QemuCgroup *cgroup, QemuCgroupController controller,
+                           GError **error);
+/* Makes the groups and puts the process in */
+gboolean qemu_cgroup_join(const QemuCgroup *cgroup, pid_t pid, GError **error);
+/* (transfer full) of char *: the folders, each once, those that belong to systemd left out */
+GPtrArray *qemu_cgroup_owned(const QemuCgroup *cgroup);
+void qemu_cgroup_remove(const char *folder); /* with what is below; tries again while it is busy */
+
+/* ---- values ---- */
+
+gboolean qemu_cgroup_set_shares(const QemuCgroup *cgroup, guint64 shares, GError **error);
+/* @child NULL: the whole guest; 0: not given, left as it is. Microseconds; @quota -1: no limit */
+gboolean qemu_cgroup_set_bandwidth(const QemuCgroup *cgroup, const char *child, guint64 period,
+                                   gint64 quota, GError **error);
+/* @child: "vcpu0", "emulator", "iothread1": made when it is not there */
+gboolean qemu_cgroup_add_thread(const QemuCgroup *cgroup, const char *child, pid_t tid,
+                                GError **error);
+
+typedef enum { QEMU_CGROUP_HARD, QEMU_CGROUP_SOFT, QEMU_CGROUP_SWAP_HARD } QemuCgroupLimit;
+#define QEMU_CGROUP_UNLIMITED G_MAXUINT64
+typedef struct {
+    guint64 hard, soft, swap_hard; /* bytes; QEMU_CGROUP_UNLIMITED */
+    gboolean has_hard, has_soft, has_swap_hard;
+} QemuCgroupMemory;
+gboolean qemu_cgroup_set_memory(const QemuCgroup *cgroup, const QemuCgroupMemory *memory,
+                                GError **error);
+
+gboolean qemu_cgroup_set_io_weight(const QemuCgroup *cgroup, guint weight, GError **error);
+typedef enum {
+    QEMU_CGROUP_READ_BPS,
+    QEMU_CGROUP_WRITE_BPS,
+    QEMU_CGROUP_READ_IOPS,
+    QEMU_CGROUP_WRITE_IOPS
+} QemuCgroupThrottle;
+/* @device: a block device of the host; @value 0: no limit */
+gboolean qemu_cgroup_set_throttle(const QemuCgroup *cgroup, const char *device,
+                                  QemuCgroupThrottle what, guint64 value, GError **error);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Parameters of tuning: libvirt's names, where their values lie in a definition. Shared by tuning.c and tuning-params.c. */
+#pragma once
+#include "tuning.h"
+
+typedef struct _QemuTuningParam QemuTuningParam;
+struct _QemuTuningParam {
+    const char *name;
+    const char *type; /* of the variant */
+    gint64 min, max;  /* of numbers; max 0: none */
+    /* (transfer floating) */
+    GVariant *(*get)(const QemuTuningParam *param, const VbDomainDef *def);
+    gboolean (*set)(const QemuTuningParam *param, VbDomainDef *def, GVariant *value,
+                    GError **error);
+    gsize offset; /* for get and set */
+};
+
+const QemuTuningParam *qemu_tuning_params(QemuTuningKind kind, guint *ret_n);
+/* every name is known, of its type and in its range */
+gboolean qemu_tuning_check(QemuTuningKind kind, GVariant *params, GError **error);
+gboolean qemu_tuning_write(QemuTuningKind kind, VbDomainDef *def, GVariant *params, GError **error);

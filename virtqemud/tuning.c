@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Limits of a guest: set when it starts, changed while it runs, told. Groups are owed until the guest ends. */
+#include "tuning.h"
+
+#include "base/error.h"
+#include "define.h"
+#include "domain-private.h"
+#include "tuning-params.h"
+
+#include <gio/gio.h>
+#include <string.h>
+
+#define IMPACT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)
+
+static gboolean
+has_cpu_limits(const VbDomainCputune *tune)
+{
+    return tune && (tune->has_shares || tune->period || tune->quota || tune->global_period ||
+                    tune->global_quota || tune->emulator_period || tune->emulator_quota ||
+                    tune->iothread_period || tune->iothread_quota);
+}
+
+static gboolean
+has_memory_limits(const VbDomainDef *def)
+{
+    return def->has_memtune_hard || def->has_memtune_soft || def->has_memtune_swap_hard;
+}
+
+gboolean
+qemu_tuning_is_wanted(const VbDomainDef *def)
+{
+    return has_cpu_limits(def->cputune) || has_memory_limits(def) ||
+           (def->blkiotune &&
+            (def->blkiotune->weight || VB_DOMAIN_COUNT(def->blkiotune->devices) > 0));
+}
+
+/* ---- groups ---- */
+
+static QemuCgroup *
+find_groups(const QemuDomain *domain)
+{
+    g_autofree char *name = g_strdup_printf("qemu-%d-%s.libvirt-qemu", domain->id, domain->name);
+    return qemu_cgroup_find(domain->manager->procfs, qemu_process_get_pid(domain->process), name);
+}
+
+/* what a thread of ours needs to know of a guest */
+typedef struct {
+    QemuCgroup *cgroup;
+    gboolean is_new; /* the groups have to be made */
+    char *procfs;
+    pid_t pid;
+    GArray *vcpus;     /* pid_t */
+    GArray *iothreads; /* QemuIothread */
+} Guest;
+
+static void
+guest_take(Guest *guest, QemuDomain *domain)
+{
+    g_autoptr(GPtrArray) owned = NULL;
+    guest->cgroup = find_groups(domain);
+    guest->procfs = g_strdup(domain->manager->procfs);
+    guest->pid = qemu_process_get_pid(domain->process);
+    guest->vcpus = g_array_copy(domain->vcpu_tids);
+    guest->iothreads = g_array_copy(domain->iothread_tids);
+    owned = qemu_cgroup_owned(guest->cgroup);
+    for (guint i = 0; i < owned->len; i++) {
+        g_autofree char *owed = g_strconcat("cgroup ", (const char *)owned->pdata[i], NULL);
+        if (g_ptr_array_find_with_equal_func(domain->owed, owed, g_str_equal, NULL))
+            continue;
+        qemu_domain_owe(domain, "cgroup", owned->pdata[i]);
+        guest->is_new = TRUE;
+    }
+    if (guest->is_new)
+        qemu_domain_save(domain);
+}
+
+static void
+guest_clear(Guest *guest)
+{
+    qemu_cgroup_free(guest->cgroup);
+    g_free(guest->procfs);
+    g_clear_pointer(&guest->vcpus, g_array_unref);
+    g_clear_pointer(&guest->iothreads, g_array_unref);
+}
+
+/* ---- processor ---- */
+
+static gboolean
+limit_thread(const QemuCgroup *cgroup, const char *child, pid_t tid, const VbDomainCputune *tune,
+             GError **error)
+{
+    const gboolean is_vcpu = g_str_has_prefix(child, "vcpu");
+    const guint64 period = is_vcpu ? tune->period : tune->iothread_period;
+    const gint64 quota = is_vcpu ? tune->quota : tune->iothread_quota;
+    if (tid <= 0 || (!period && !quota))
+        return TRUE;
+    return qemu_cgroup_add_thread(cgroup, child, tid, error) &&
+           qemu_cgroup_set_bandwidth(cgroup, child, period, quota, error);
+}
+
+static gboolean
+limit_vcpu(const Guest *guest, const VbDomainCputune *tune, guint vcpu, GError **error)
+{
+    g_autofree char *child = g_strdup_printf("vcpu%u", vcpu);
+    return limit_thread(guest->cgroup, child, g_array_index(guest->vcpus, pid_t, vcpu), tune,
+                        error);
+}
+
+static gboolean
+has_own_group(const Guest *guest, pid_t tid)
+{
+    for (guint i = 0; i < guest->vcpus->len; i++) {
+        if (g_array_index(guest->vcpus, pid_t, i) == tid)
+            return TRUE;
+    }
+    for (guint i = 0; i < guest->iothreads->len; i++) {
+        if (g_array_index(guest->iothreads, QemuIothread, i).tid == tid)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* the emulator's own threads; one that ends meanwhile is no error */
+static gboolean
+limit_emulator(const Guest *guest, const VbDomainCputune *tune, GError **error)
+{
+    g_autofree char *path = g_strdup_printf("%s/%d/task", guest->procfs, (int)guest->pid);
+    g_autoptr(GDir) folder = NULL;
+    const char *name;
+    if (!tune->emulator_period && !tune->emulator_quota)
+        return TRUE;
+    folder = g_dir_open(path, 0, NULL);
+    while (folder && (name = g_dir_read_name(folder))) {
+        const pid_t tid = (pid_t)g_ascii_strtoll(name, NULL, 10);
+        g_autoptr(GError) failure = NULL;
+        if (tid <= 0 || has_own_group(guest, tid) ||
+            qemu_cgroup_add_thread(guest->cgroup, "emulator", tid, &failure))
+            continue;
+        if (tid == guest->pid) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
+    }
+    return qemu_cgroup_set_bandwidth(guest->cgroup, "emulator", tune->emulator_period,
+                                     tune->emulator_quota, error);
+}
+
+static gboolean
+limit_cpu(const Guest *guest, const VbDomainDef *def, GError **error)
+{
+    const VbDomainCputune *tune = def->cputune;
+    const QemuCgroup *cgroup = guest->cgroup;
+    if (!has_cpu_limits(tune))
+        return TRUE;
+    if (!qemu_cgroup_check(cgroup, QEMU_CGROUP_CPU, error) ||
+        (tune->has_shares && !qemu_cgroup_set_shares(cgroup, tune->shares, error)) ||
+        ((tune->global_period || tune->global_quota) &&
+         !qemu_cgroup_set_bandwidth(cgroup, NULL, tune->global_period, tune->global_quota, error)))
+        return FALSE;
+    for (guint i = 0; i < guest->vcpus->len; i++) {
+        if (!limit_vcpu(guest, tune, i, error))
+            return FALSE;
+    }
+    for (guint i = 0; i < guest->iothreads->len; i++) {
+        const QemuIothread *thread = &g_array_index(guest->iothreads, QemuIothread, i);
+        g_autofree char *child = g_strdup_printf("iothread%u", thread->id);
+        if (!limit_thread(cgroup, child, thread->tid, tune, error))
+            return FALSE;
+    }
+    return limit_emulator(guest, tune, error);
+}
+
+/* ---- memory, block devices ---- */
+
+static guint64
+to_bytes(guint64 kib, gboolean has)
+{
+    return has && kib < G_MAXUINT64 / 1024 ? kib * 1024 : QEMU_CGROUP_UNLIMITED;
+}
+
+/* @is_change: what is not limited was, perhaps */
+static gboolean
+limit_memory(const QemuCgroup *cgroup, const VbDomainDef *def, gboolean is_change, GError **error)
+{
+    const QemuCgroupMemory memory = {
+        .hard = to_bytes(def->memtune_hard_kib, def->has_memtune_hard),
+        .soft = to_bytes(def->memtune_soft_kib, def->has_memtune_soft),
+        .swap_hard = to_bytes(def->memtune_swap_hard_kib, def->has_memtune_swap_hard),
+        .has_hard = def->has_memtune_hard || is_change,
+        .has_soft = def->has_memtune_soft || is_change,
+        .has_swap_hard = def->has_memtune_swap_hard,
+    };
+    return (!has_memory_limits(def) && !is_change) ||
+           qemu_cgroup_set_memory(cgroup, &memory, error);
+}
+
+static gboolean
+limit_device(const QemuCgroup *cgroup, const VbDomainBlkioDevice *device, GError **error)
+{
+    const guint64 values[] = {device->read_bytes, device->write_bytes, device->read_iops,
+                              device->write_iops};
+    if (device->weight)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "weight of device '%s': not available on this host", device->path);
+    for (guint i = 0; i < G_N_ELEMENTS(values); i++) {
+        if (!qemu_cgroup_set_throttle(cgroup, device->path, (QemuCgroupThrottle)i, values[i],
+                                      error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+limit_devices(const QemuCgroup *cgroup, const VbDomainDef *def, GError **error)
+{
+    if (!def->blkiotune)
+        return TRUE;
+    if (def->blkiotune->weight && !qemu_cgroup_set_io_weight(cgroup, def->blkiotune->weight, error))
+        return FALSE;
+    VB_DOMAIN_EACH(VbDomainBlkioDevice, device, def->blkiotune->devices)
+    {
+        if (!limit_device(cgroup, device, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* ---- in a thread: moving threads between groups waits for the kernel ---- */
+
+#define EVERY_KIND -1
+
+typedef struct {
+    QemuDomain *domain; /* a reference; main loop only, as the next two */
+    QemuDone done;
+    gpointer data;
+    Guest guest;
+    int kind;            /* QemuTuningKind, EVERY_KIND */
+    VbDomainDef *next;   /* what is to be */
+    VbDomainDef *before; /* what was: set again when the kernel refuses; NULL: nothing */
+} Work;
+
+static gboolean
+limit_kind(const Guest *guest, const VbDomainDef *def, int kind, GError **error)
+{
+    return ((kind != EVERY_KIND && kind != QEMU_TUNING_SCHEDULER) ||
+            limit_cpu(guest, def, error)) &&
+           ((kind != EVERY_KIND && kind != QEMU_TUNING_MEMORY) ||
+            limit_memory(guest->cgroup, def, kind == QEMU_TUNING_MEMORY, error)) &&
+           ((kind != EVERY_KIND && kind != QEMU_TUNING_BLKIO) ||
+            limit_devices(guest->cgroup, def, error));
+}
+
+static void
+run_work(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    const Work *work = data;
+    const Guest *guest = &work->guest;
+    GError *error = NULL;
+    if ((!guest->is_new || qemu_cgroup_join(guest->cgroup, guest->pid, &error)) &&
+        limit_kind(guest, work->next, work->kind, &error)) {
+        g_task_return_boolean(task, TRUE);
+        return;
+    }
+    if (work->before)
+        (void)limit_kind(guest, work->before, work->kind, NULL);
+    g_task_return_error(task, error);
+}
+
+static void
+on_worked(GObject *source, GAsyncResult *result, gpointer data)
+{
+    Work *work = data;
+    g_autoptr(GError) error = NULL;
+    (void)g_task_propagate_boolean(G_TASK(result), &error);
+    work->done(work->domain, error, work->data);
+    qemu_domain_unref(work->domain);
+    guest_clear(&work->guest);
+    vb_domain_free(work->next);
+    vb_domain_free(work->before);
+    g_free(work);
+}
+
+/* takes @next and @before */
+static void
+work_begin(QemuDomain *domain, int kind, VbDomainDef *next, VbDomainDef *before, QemuDone done,
+           gpointer data)
+{
+    Work *work = g_new0(Work, 1);
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, on_worked, work);
+    *work = (Work){.domain = qemu_domain_ref(domain),
+                   .done = done,
+                   .data = data,
+                   .kind = kind,
+                   .next = next,
+                   .before = before};
+    guest_take(&work->guest, domain);
+    g_task_set_task_data(task, work, NULL);
+    g_task_run_in_thread(task, run_work);
+}
+
+void
+qemu_tuning_apply(QemuDomain *domain, QemuDone done, gpointer data)
+{
+    work_begin(domain, EVERY_KIND, vb_domain_copy(domain->live), NULL, done, data);
+}
+
+static void
+on_vcpu_limited(QemuDomain *domain, GError *error, gpointer data)
+{
+    if (error)
+        g_warning("limits of domain '%s' for a new vcpu: %s", domain->name, error->message);
+}
+
+void
+qemu_tuning_add_vcpu(QemuDomain *domain)
+{
+    if (has_cpu_limits(domain->live->cputune))
+        work_begin(domain, QEMU_TUNING_SCHEDULER, vb_domain_copy(domain->live), NULL,
+                   on_vcpu_limited, NULL);
+}
+
+/* ---- getting and setting ---- */
+
+static const struct {
+    QemuCgroupController controller;
+    const char *get, *set; /* names of the calls, for refused flags */
+    const char *event;     /* prefix of the tunable event's fields */
+} kinds[] = {
+    {QEMU_CGROUP_CPU, "qemuDomainGetSchedulerParametersFlags",
+     "qemuDomainSetSchedulerParametersFlags", "cputune."},
+    {QEMU_CGROUP_MEMORY, "qemuDomainGetMemoryParameters", "qemuDomainSetMemoryParameters", NULL},
+    {QEMU_CGROUP_IO, "qemuDomainGetBlkioParameters", "qemuDomainSetBlkioParameters", "blkiotune."},
+};
+
+static gboolean
+check_live(const QemuDomain *domain, QemuTuningKind kind, GError **error)
+{
+    g_autoptr(QemuCgroup) cgroup = NULL;
+    if (!domain->process || domain->is_starting)
+        return vb_error_set(error, VIR_ERR_OPERATION_INVALID, "domain is not running");
+    cgroup = find_groups(domain);
+    return qemu_cgroup_check(cgroup, kinds[kind].controller, error);
+}
+
+GVariant *
+qemu_tuning_get(QemuDomain *domain, QemuTuningKind kind, guint flags, GError **error)
+{
+    VbDomainDef *live = NULL, *config = NULL;
+    GVariantBuilder values;
+    guint n;
+    const QemuTuningParam *params = qemu_tuning_params(kind, &n);
+    if (!qemu_check_flags(flags & ~(guint)VIR_TYPED_PARAM_STRING_OKAY, IMPACT, kinds[kind].get,
+                          error) ||
+        !qemu_domain_pick_defs(domain, flags & IMPACT, &live, &config, error) ||
+        (live && !check_live(domain, kind, error)))
+        return NULL;
+    g_variant_builder_init(&values, G_VARIANT_TYPE_VARDICT);
+    for (guint i = 0; i < n; i++)
+        g_variant_builder_add(&values, "{sv}", params[i].name,
+                              params[i].get(&params[i], live ? live : config));
+    return g_variant_builder_end(&values);
+}
+
+static void
+tell(QemuDomain *domain, QemuTuningKind kind, GVariant *params)
+{
+    GVariantBuilder told;
+    GVariantIter iter;
+    const char *name;
+    GVariant *boxed;
+    if (!kinds[kind].event)
+        return;
+    g_variant_builder_init(&told, G_VARIANT_TYPE_VARDICT);
+    g_variant_iter_init(&iter, params);
+    while (g_variant_iter_next(&iter, "{&sv}", &name, &boxed)) {
+        g_autoptr(GVariant) value = boxed;
+        g_autofree char *full = g_strconcat(kinds[kind].event, name, NULL);
+        g_variant_builder_add(&told, "{sv}", full, value);
+    }
+    qemu_domain_emit(domain, "tunable",
+                     g_variant_new_parsed("{'params': <%v>}", g_variant_builder_end(&told)));
+}
+
+typedef struct {
+    QemuTuningKind kind;
+    GVariant *params;
+    VbDomainDef *config; /* to be stored; NULL: not */
+    QemuDone done;
+    gpointer data;
+} Set;
+
+static gboolean
+store(QemuDomain *domain, VbDomainDef *next, GError **error)
+{
+    if (!domain->manager || !domain->config) {
+        vb_domain_free(next);
+        return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
+                            "transient domains do not have any persistent config");
+    }
+    if (!qemu_manager_store(domain->manager, next, error)) {
+        vb_domain_free(next);
+        return FALSE;
+    }
+    vb_domain_free(domain->config);
+    domain->config = next;
+    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
+    return TRUE;
+}
+
+/* The running guest was first: what the kernel refused is not kept. */
+static void
+on_set(QemuDomain *domain, GError *refusal, gpointer data)
+{
+    g_autofree Set *set = data;
+    g_autoptr(GVariant) params = set->params;
+    g_autoptr(GError) error = refusal ? g_error_copy(refusal) : NULL;
+    if (!error && domain->live) {
+        (void)qemu_tuning_write(set->kind, domain->live, params, NULL); /* as it did for the copy */
+        qemu_domain_save(domain);
+        tell(domain, set->kind, params);
+    }
+    if (!error && set->config)
+        (void)store(domain, g_steal_pointer(&set->config), &error);
+    vb_domain_free(set->config);
+    set->done(domain, error, set->data);
+}
+
+void
+qemu_tuning_set(QemuDomain *domain, const QemuTuningChange *change, QemuDone done, gpointer data)
+{
+    VbDomainDef *live = NULL, *config = NULL;
+    g_autoptr(VbDomainDef) next_live = NULL;
+    g_autoptr(VbDomainDef) next_config = NULL;
+    GError *error = NULL;
+    Set *set;
+    if (qemu_check_flags(change->flags, IMPACT, kinds[change->kind].set, &error) &&
+        qemu_domain_pick_defs(domain, change->flags, &live, &config, &error) &&
+        qemu_tuning_check(change->kind, change->params, &error) &&
+        (!live || check_live(domain, change->kind, &error))) {
+        next_live = live ? vb_domain_copy(live) : NULL;
+        next_config = config ? vb_domain_copy(config) : NULL;
+    }
+    if (error ||
+        (next_live && !qemu_tuning_write(change->kind, next_live, change->params, &error)) ||
+        (next_config && !qemu_tuning_write(change->kind, next_config, change->params, &error)) ||
+        (!next_live && !store(domain, g_steal_pointer(&next_config), &error)) || !next_live) {
+        qemu_domain_finish_later(domain, error, done, data);
+        return;
+    }
+    set = g_new(Set, 1);
+    *set = (Set){change->kind, g_variant_ref(change->params), g_steal_pointer(&next_config), done,
+                 data};
+    work_begin(domain, (int)change->kind, g_steal_pointer(&next_live), vb_domain_copy(live), on_set,
+               set);
+}

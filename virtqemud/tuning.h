@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How much of the host's processors, memory and disks a guest may have: control groups of running guests, and what is stored.
+ * Variants are a{sv}: libvirt's parameter names, documented in dbus/org.virtbus.Domain1.xml. */
+#pragma once
+#include "cgroup.h"
+#include "domain.h"
+
+/* A guest without limits gets no groups. */
+gboolean qemu_tuning_is_wanted(const VbDomainDef *def);
+/**
+ * qemu_tuning_apply:
+ * @domain: a guest that starts; its threads are known
+ * @done: called once, from the loop
+ *
+ * Makes its groups and sets what its definition says.
+ *
+ * Errors: OPERATION_INVALID a controller is missing; INVALID_ARG; SYSTEM_ERROR the kernel refuses
+ */
+void qemu_tuning_apply(QemuDomain *domain, QemuDone done, gpointer data);
+void qemu_tuning_add_vcpu(QemuDomain *domain); /* there are new ones; a failure is logged */
+
+typedef enum { QEMU_TUNING_SCHEDULER, QEMU_TUNING_MEMORY, QEMU_TUNING_BLKIO } QemuTuningKind;
+/**
+ * qemu_tuning_get:
+ * @flags: virDomainModificationImpact
+ *
+ * Returns: (transfer floating): a{sv}
+ * Errors: OPERATION_INVALID
+ */
+GVariant *qemu_tuning_get(QemuDomain *domain, QemuTuningKind kind, guint flags, GError **error);
+typedef struct {
+    QemuTuningKind kind;
+    GVariant *params; /* a{sv}; what is not there stays as it is */
+    guint flags;      /* virDomainModificationImpact */
+} QemuTuningChange;
+/**
+ * qemu_tuning_set:
+ * @change: is not kept
+ * @done: called once, from the loop
+ *
+ * Errors: INVALID_ARG unknown parameter, wrong type, out of range; OPERATION_INVALID; SYSTEM_ERROR
+ */
+void qemu_tuning_set(QemuDomain *domain, const QemuTuningChange *change, QemuDone done,
+                     gpointer data);
