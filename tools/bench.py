@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The figures of docs/benchmarks.md: virtbus beside Debian's libvirtd, in the same run.
 
-    bench.py [--rounds 5] [--domains 1000] [--only virtbus|libvirtd] [--json FILE]
+    bench.py [--rounds 5] [--domains 1000] [--only virtbus|libvirtd] [--rows ROW,...] [--json FILE]
 
 Both serve private roots on the same file system, with /run on tmpfs as on a real machine, and
 are asked by the same client in turns, round by round; the figure is the median of the rounds'
@@ -319,12 +319,13 @@ def measure_many(server, cfg):
     for i in range(cfg.domains):
         conn.defineXML(definition(TYPICAL, "bench-many-%d" % i))
     domains = conn.listAllDomains(0)
-    out = {"list": statistics.median(timed(conn.listAllDomains, 0) for _ in range(10)),
-           "stats": statistics.median(timed(conn.getAllDomainStats, 0, 0) for _ in range(5)),
-           "xml": statistics.median(timed(lambda: [d.XMLDesc(0) for d in domains])
-                                    for _ in range(3))}
+    calls = {"list": (conn.listAllDomains, (0,), 10), "stats": (conn.getAllDomainStats, (0, 0), 5),
+             "xml": (lambda: [d.XMLDesc(0) for d in domains], (), 3)}
+    out = {row: statistics.median(timed(function, *args) for _ in range(n))
+           for row, (function, args, n) in calls.items() if row in cfg.rows}
     conn.close()
-    out["cold_many"] = statistics.median(server.cold_start() for _ in range(3))
+    if "cold_many" in cfg.rows:
+        out["cold_many"] = statistics.median(server.cold_start() for _ in range(3))
     conn = libvirt.open(server.uri)
     for domain in conn.listAllDomains(0):
         domain.undefine()
@@ -354,7 +355,15 @@ def measure_host(server, cfg):
     return {"host": first_us / 1000, "host_again": again_us / 1000}
 
 
-MEASURES = (measure_cold, measure_info, measure_start, measure_define, measure_many, measure_host)
+# function, rows that it gives
+MEASURES = (
+    (measure_cold, {"cold", "pss"}),
+    (measure_info, {"info"}),
+    (measure_start, {"start", "destroy"}),
+    (measure_define, {"define"}),
+    (measure_many, {"list", "stats", "xml", "cold_many"}),
+    (measure_host, {"host", "host_again"}),
+)
 
 # (row, unit, text, target: a ratio to libvirtd, or a limit)
 ROWS = (
@@ -392,7 +401,7 @@ def figure(results, row, unit):
 def table(results, cfg):
     yield "| what (through virtproxyd) | libvirtd | virtbus | ratio | target |"
     yield "|---|---|---|---|---|"
-    for row, unit, text, target in ROWS:
+    for row, unit, text, target in (r for r in ROWS if r[0] in cfg.rows):
         theirs, a = figure(results.get("libvirtd"), row, unit)
         ours, b = figure(results.get("virtbus"), row, unit)
         ratio = "%.2f ×" % (b / a) if a and b else "–"
@@ -418,8 +427,8 @@ def machine():
 
 
 def one_round(servers, cfg, samples):
-    for measure in MEASURES:
-        for server in servers:
+    for measure, rows in MEASURES:
+        for server in servers if rows & cfg.rows else ():
             try:
                 values = measure(server, cfg)
             except Exception as e:      # a row that fails is told as such, the others count
@@ -436,6 +445,14 @@ def watch(seconds):
     timer.start()
 
 
+def row_names(text):
+    names = set(text.split(","))
+    unknown = names - {row[0] for row in ROWS}
+    if unknown:
+        raise argparse.ArgumentTypeError("no row " + ", ".join(sorted(unknown)))
+    return names
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -445,6 +462,9 @@ def arguments():
     parser.add_argument("--defines", type=int, default=100, help="per round")
     parser.add_argument("--cold", type=int, default=5, help="cold starts per round")
     parser.add_argument("--only", choices=("virtbus", "libvirtd"))
+    names = [row[0] for row in ROWS]
+    parser.add_argument("--rows", type=row_names, default=set(names), metavar="ROW,...",
+                        help="only these of " + ", ".join(names))
     parser.add_argument("--json", metavar="FILE", help="every sample")
     parser.add_argument("--limit", type=int, default=3600, help="seconds for everything")
     return parser.parse_args()

@@ -239,8 +239,7 @@ qemu_domain_rename(QemuDomain *domain, const char *new_name, guint flags, GError
     }
     qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_UNDEFINED,
                                VIR_DOMAIN_EVENT_UNDEFINED_RENAMED);
-    vb_domain_free(domain->config);
-    domain->config = g_steal_pointer(&renamed);
+    qemu_domain_set_config(domain, g_steal_pointer(&renamed));
     qemu_manager_rename(domain->manager, domain, new_name);
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_NAME | QEMU_DOMAIN_CHANGED_CONFIG);
     qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_DEFINED, VIR_DOMAIN_EVENT_DEFINED_RENAMED);

@@ -93,8 +93,7 @@ set_config(QemuDomain *domain, const QemuMetadata *change, GError **error)
 
     if (!apply(copy, change, error) || !qemu_manager_store(domain->manager, copy, error))
         return FALSE;
-    vb_domain_free(domain->config);
-    domain->config = g_steal_pointer(&copy);
+    qemu_domain_set_config(domain, g_steal_pointer(&copy));
     return TRUE;
 }
 

@@ -190,8 +190,7 @@ commit(QemuDomain *domain, const Change *change, GError **error)
     write_definition(copy, change);
     if (!qemu_manager_store(domain->manager, copy, error))
         return FALSE;
-    vb_domain_free(domain->config);
-    domain->config = g_steal_pointer(&copy);
+    qemu_domain_set_config(domain, g_steal_pointer(&copy));
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
     return TRUE;
 }

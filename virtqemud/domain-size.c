@@ -29,8 +29,7 @@ store(QemuDomain *domain, const Change *change, GError **error)
     change->apply(copy, change->value);
     if (!qemu_manager_store(domain->manager, copy, error))
         return FALSE;
-    vb_domain_free(domain->config);
-    domain->config = g_steal_pointer(&copy);
+    qemu_domain_set_config(domain, g_steal_pointer(&copy));
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
     return TRUE;
 }

@@ -674,8 +674,7 @@ complete(gpointer data)
     VbDomainDef *def =
         domain->manager ? qemu_manager_parse(domain->manager, completion->xml, 0, &error) : NULL;
     if (def && domain->config && !is_filled_in(domain->config)) {
-        vb_domain_free(domain->config);
-        domain->config = g_steal_pointer(&def);
+        qemu_domain_set_config(domain, g_steal_pointer(&def));
         qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
     }
     if (!error && domain->config && !is_filled_in(domain->config))

@@ -85,6 +85,15 @@ qemu_domain_unref(QemuDomain *domain)
     g_free(domain);
 }
 
+void
+qemu_domain_set_config(QemuDomain *domain, VbDomainDef *config)
+{
+    if (domain->config != config)
+        vb_domain_free(domain->config);
+    *(VbDomainDef **)&domain->config = config;
+    domain->revision++;
+}
+
 gboolean
 qemu_domain_check_active(const QemuDomain *domain, GError **error)
 {

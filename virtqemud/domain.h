@@ -36,8 +36,12 @@ struct _QemuDomain {
     char uuid_text[37];
 
     /* definitions */
-    VbDomainDef *config; /* stored; NULL: transient */
-    VbDomainDef *live;   /* of the running guest; NULL: not running */
+    /* stored; NULL: transient; replaced by qemu_domain_set_config() alone, which counts: what is made of it may be kept
+     * under its number, 0: none yet */
+    VbDomainDef *const config;
+    guint64 revision;
+
+    VbDomainDef *live; /* of the running guest; NULL: not running */
     gboolean is_autostart;
     gboolean is_autostart_once; /* at the host's next boot alone */
     gboolean is_updated;        /* redefined while running */
@@ -154,6 +158,8 @@ void qemu_domain_execute(QemuDomain *domain, const char *command, const char *ar
 #define QEMU_QMP_TIMEOUT_MS 10000
 
 /* ---- state changes, for the core ---- */
+/* Takes @config in the place of the stored definition, which is freed. The one place that does so. */
+void qemu_domain_set_config(QemuDomain *domain, VbDomainDef *config);
 /* Sets state and reason, writes the status file, tells the listener. */
 void qemu_domain_set_state(QemuDomain *domain, int state, int reason);
 /* Appends to the event log and tells the listener. @details floating a{sv} or NULL */

@@ -45,8 +45,7 @@ store(QemuPlug *plug, GError **error)
     }
     if (!qemu_manager_store(domain->manager, plug->next_config, error))
         return;
-    vb_domain_free(domain->config);
-    domain->config = g_steal_pointer(&plug->next_config);
+    qemu_domain_set_config(domain, g_steal_pointer(&plug->next_config));
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
 }
 

@@ -211,19 +211,17 @@ ask_one(const char *path, gboolean is_raw, Answer *ret_answer)
 }
 
 /**
- * qemu_image_read_sizes:
+ * qemu_image_look:
  * @path: a file or block device
  * @is_raw: its content is the guest's disk as it is; else the format is found out
  * @ret_sizes: (out): untouched on failure
- * @error: why not
  *
  * Waits 20 ms at most; what was read ahead within the last quarter of a second is taken as it is.
  *
- * Returns: FALSE with @error set
- * Errors: SYSTEM_ERROR cannot be opened; OPERATION_TIMEOUT no answer in time
+ * Returns: 0, or why not: errno; ETIMEDOUT no answer in time
  */
-gboolean
-qemu_image_read_sizes(const char *path, gboolean is_raw, QemuImageSizes *ret_sizes, GError **error)
+int
+qemu_image_look(const char *path, gboolean is_raw, QemuImageSizes *ret_sizes)
 {
     const Answer *known = recent ? g_hash_table_lookup(recent, path) : NULL;
     Answer answer;
@@ -231,10 +229,31 @@ qemu_image_read_sizes(const char *path, gboolean is_raw, QemuImageSizes *ret_siz
     if (known && g_get_monotonic_time() - known->read_us < RECENT_US)
         answer = *known;
     else if (!ask_one(path, is_raw, &answer))
+        return ETIMEDOUT;
+    if (answer.errsv == 0)
+        *ret_sizes = answer.sizes;
+    return answer.errsv;
+}
+
+/**
+ * qemu_image_read_sizes:
+ * @path: a file or block device
+ * @is_raw: its content is the guest's disk as it is; else the format is found out
+ * @ret_sizes: (out): untouched on failure
+ * @error: why not
+ *
+ * qemu_image_look() with an error that can be told.
+ *
+ * Returns: FALSE with @error set
+ * Errors: SYSTEM_ERROR cannot be opened; OPERATION_TIMEOUT no answer in time
+ */
+gboolean
+qemu_image_read_sizes(const char *path, gboolean is_raw, QemuImageSizes *ret_sizes, GError **error)
+{
+    const int errsv = qemu_image_look(path, is_raw, ret_sizes);
+
+    if (errsv == ETIMEDOUT)
         return vb_error_set(error, VIR_ERR_OPERATION_TIMEOUT, "file system of '%s' does not answer",
                             path);
-    if (answer.errsv)
-        return vb_error_set_errno(error, answer.errsv, "cannot open file '%s'", path);
-    *ret_sizes = answer.sizes;
-    return TRUE;
+    return errsv == 0 || vb_error_set_errno(error, errsv, "cannot open file '%s'", path);
 }

@@ -16,6 +16,8 @@ typedef struct {
 
 /* Before asking for many: reads them together. */
 void qemu_image_read_ahead(const QemuImage *images, guint n);
+/* errno; ETIMEDOUT: the file system does not answer. 0: @ret_sizes is set */
+int qemu_image_look(const char *path, gboolean is_raw, QemuImageSizes *ret_sizes);
 /* Errors: SYSTEM_ERROR; OPERATION_TIMEOUT the file system does not answer (nobody waits for it longer than a moment) */
 gboolean qemu_image_read_sizes(const char *path, gboolean is_raw, QemuImageSizes *ret_sizes,
                                GError **error);

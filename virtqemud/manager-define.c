@@ -78,8 +78,7 @@ define(QemuManager *manager, VbDomainDef **def, GError **error)
     is_redefined = domain && domain->config;
     if (!domain)
         domain = qemu_manager_add(manager, (*def)->name, &(*def)->uuid);
-    g_clear_pointer(&domain->config, vb_domain_free);
-    domain->config = g_steal_pointer(def);
+    qemu_domain_set_config(domain, g_steal_pointer(def));
     domain->is_updated = qemu_domain_is_active(domain);
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
     qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_DEFINED,
@@ -219,7 +218,7 @@ qemu_domain_undefine(QemuDomain *domain, guint flags, GError **error)
 
     if (!check_undefine(domain, flags, nvram, error) || !remove_files(domain, flags, nvram, error))
         return FALSE;
-    g_clear_pointer(&domain->config, vb_domain_free);
+    qemu_domain_set_config(domain, NULL);
     domain->is_updated = FALSE;
     domain->is_autostart = domain->is_autostart_once = FALSE;
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG | QEMU_DOMAIN_CHANGED_AUTOSTART);
@@ -263,8 +262,7 @@ settle_twins(QemuManager *manager, VbDomainDef *def, QemuDomain *domain)
         return;
     }
     qemu_manager_rename(manager, domain, def->name);
-    vb_domain_free(domain->config);
-    domain->config = def;
+    qemu_domain_set_config(domain, def);
 }
 
 /* takes @def */
@@ -288,7 +286,7 @@ add_loaded(QemuManager *manager, VbDomainDef *def, const char *file)
         return;
     }
     domain = qemu_manager_add(manager, def->name, &def->uuid);
-    domain->config = def;
+    qemu_domain_set_config(domain, def);
 }
 
 /* takes what @stored has */

@@ -187,28 +187,46 @@ add_block_facts(const QemuDomain *domain, const VbDomainDisk *disk, guint n,
     qemu_stats_add(values, g_variant_new_uint64(sizes.allocation), "block.%u.physical", n);
 }
 
-/* images of guests that do not run */
-static GArray *
-collect_images(QemuManager *manager)
+/* of a guest that does not run */
+static void
+collect_images(const QemuDomain *domain, GArray *images)
 {
-    GArray *images = g_array_new(FALSE, FALSE, sizeof(QemuImage));
-    GHashTableIter iter;
-    gpointer value;
+    VB_DOMAIN_EACH(VbDomainDisk, disk,
+                   domain->live || !domain->config ? NULL : domain->config->disks)
+    {
+        const QemuImage image = {local_path(disk), is_raw(disk)};
 
-    g_hash_table_iter_init(&iter, manager->by_uuid);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const QemuDomain *domain = value;
-
-        VB_DOMAIN_EACH(VbDomainDisk, disk,
-                       domain->live || !domain->config ? NULL : domain->config->disks)
-        {
-            const QemuImage image = {local_path(disk), is_raw(disk)};
-
-            if (image.path)
-                g_array_append_val(images, image);
-        }
+        if (image.path)
+            g_array_append_val(images, image);
     }
-    return images;
+}
+
+void
+qemu_stats_read_images_ahead(GPtrArray *domains)
+{
+    g_autoptr(GArray) images = g_array_new(FALSE, FALSE, sizeof(QemuImage));
+
+    for (guint i = 0; i < domains->len; i++)
+        collect_images(g_ptr_array_index(domains, i), images);
+    if (images->len > READ_AHEAD_AFTER)
+        qemu_image_read_ahead((const QemuImage *)(gpointer)images->data, images->len);
+}
+
+/* The answer and the error are inputs alike: an image may come back. */
+void
+qemu_stats_append_image_sizes(QemuDomain *domain, GByteArray *inputs)
+{
+    g_autoptr(GArray) images = g_array_new(FALSE, FALSE, sizeof(QemuImage));
+
+    collect_images(domain, images);
+    for (guint i = 0; i < images->len; i++) {
+        const QemuImage *image = &g_array_index(images, QemuImage, i);
+        QemuImageSizes sizes = {0};
+        const guint64 errsv = (guint64)qemu_image_look(image->path, image->is_raw, &sizes);
+
+        g_byte_array_append(inputs, (const guint8 *)&errsv, sizeof(errsv));
+        g_byte_array_append(inputs, (const guint8 *)&sizes, sizeof(sizes));
+    }
 }
 
 /* Whoever asks for a few guests in a row asks for all of them: their images are read in one go then. */
@@ -224,9 +242,9 @@ expect_more(QemuManager *manager)
         n_asked = 0;
     }
     if (++n_asked == READ_AHEAD_AFTER) {
-        g_autoptr(GArray) images = collect_images(manager);
+        g_autoptr(GPtrArray) domains = qemu_manager_list(manager, 0);
 
-        qemu_image_read_ahead((const QemuImage *)(gpointer)images->data, images->len);
+        qemu_stats_read_images_ahead(domains);
     }
 }
 

@@ -11,4 +11,6 @@ void qemu_stats_add_blocks(QemuDomain *domain, GVariantBuilder *values, guint fl
 /* resctrl-stats.c */
 void qemu_stats_add_cache_monitors(QemuDomain *domain, GVariantBuilder *values);
 void qemu_stats_add_bandwidth_monitors(QemuDomain *domain, GVariantBuilder *values, guint flags);
+void qemu_stats_append_image_sizes(QemuDomain *domain, GByteArray *inputs);
+void qemu_stats_read_images_ahead(GPtrArray *domains);
 guint64 qemu_stats_balloon_kib(const QemuDomain *domain);

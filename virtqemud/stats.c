@@ -190,7 +190,8 @@ add_vcpu(QemuDomain *domain, GVariantBuilder *values, guint flags)
     }
 }
 
-/* in libvirt's order */
+/* In libvirt's order. What a group says of a guest that does not run must follow from its stored definition, its state,
+ * and what qemu_domain_append_stats_inputs() adds: it is kept as long as these are the same. */
 static const struct {
     guint bit;
     guint needs; /* QemuFactsKind */
@@ -268,6 +269,42 @@ qemu_domain_get_stats(QemuDomain *domain, guint stats, guint flags)
             groups[i].add(domain, &values, flags);
     }
     return g_variant_builder_end(&values);
+}
+
+static gboolean
+has_blocks(guint stats)
+{
+    return stats == 0 || (stats & VIR_DOMAIN_STATS_BLOCK);
+}
+
+/**
+ * qemu_domain_append_stats_inputs:
+ * @domain: a guest that does not run
+ * @stats: virDomainStatsTypes; 0: all
+ * @inputs: bytes are appended that are the same as long as qemu_domain_get_stats() is
+ */
+void
+qemu_domain_append_stats_inputs(QemuDomain *domain, guint stats, GByteArray *inputs)
+{
+    const guint64 known[] = {domain->revision, (guint64)domain->state, (guint64)domain->reason};
+
+    g_byte_array_append(inputs, (const guint8 *)known, sizeof(known));
+    if (domain->config && has_blocks(stats))
+        qemu_stats_append_image_sizes(domain, inputs);
+}
+
+/**
+ * qemu_stats_read_ahead:
+ * @domains: guests whose statistics will be asked for
+ * @stats: virDomainStatsTypes; 0: all
+ *
+ * Looks at the images of those that do not run in one go.
+ */
+void
+qemu_stats_read_ahead(GPtrArray *domains, guint stats)
+{
+    if (has_blocks(stats))
+        qemu_stats_read_images_ahead(domains);
 }
 
 /* ---- single numbers ---- */

@@ -10,6 +10,10 @@ guint qemu_stats_needs(guint stats);
 gboolean qemu_stats_check(guint stats, guint flags, GError **error);
 GVariant *qemu_domain_get_stats(QemuDomain *domain, guint stats,
                                 guint flags); /* a{sv}, libvirt's names and order */
+/* For who keeps the statistics of guests that do not run: what they are made of, besides @stats and @flags. They are
+ * the same as long as this is. Ask for many in one go: then read ahead for them first. */
+void qemu_domain_append_stats_inputs(QemuDomain *domain, guint stats, GByteArray *inputs);
+void qemu_stats_read_ahead(GPtrArray *domains, guint stats); /* of QemuDomain */
 
 typedef struct {
     int state;

@@ -401,8 +401,7 @@ store(QemuDomain *domain, VbDomainDef *next, GError **error)
         vb_domain_free(next);
         return FALSE;
     }
-    vb_domain_free(domain->config);
-    domain->config = next;
+    qemu_domain_set_config(domain, next);
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
     return TRUE;
 }

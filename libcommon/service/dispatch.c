@@ -169,6 +169,27 @@ vb_call_fail(VbCall *call, GError *error)
     call_unref(call);
 }
 
+GByteArray *
+vb_call_new_body(VbCall *call)
+{
+    const char *type = call->entry->out_type;
+    g_autofree char *signature = g_strndup(type + 1, strlen(type) - 2);
+    return vb_body_new_reply(signature);
+}
+
+void
+vb_call_return_body(VbCall *call, GByteArray *message)
+{
+    g_return_if_fail(call->is_deferred && !call->is_done);
+    call->is_done = TRUE;
+    vb_service_flush(call->service);
+    if (g_dbus_message_get_flags(call->message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED)
+        g_byte_array_unref(message);
+    else
+        vb_link_send_body(call->client->link, call->message, message);
+    call_unref(call);
+}
+
 /* a further question about a call */
 
 typedef struct {

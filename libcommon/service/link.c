@@ -200,6 +200,40 @@ vb_link_send(VbLink *link, GDBusMessage *message)
         post_on_bus(link, message);
 }
 
+/* GDBus wants an object, and numbers it itself. */
+static void
+send_body_on_bus(VbLink *link, GDBusMessage *call, GByteArray *reply)
+{
+    g_autoptr(GByteArray) owned = reply;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDBusMessage) message = NULL;
+    if (vb_body_finish(owned, 1, g_dbus_message_get_serial(call)))
+        message = g_dbus_message_new_from_blob(owned->data, owned->len,
+                                               G_DBUS_CAPABILITY_FLAGS_NONE, &error);
+    if (!message)
+        message =
+            g_dbus_message_new_method_error_literal(call,
+                                                    "org.freedesktop.DBus.Error.LimitsExceeded",
+                                                    "The reply is too long");
+    g_dbus_message_set_destination(message, g_dbus_message_get_sender(call));
+    post_on_bus(link, message);
+}
+
+/**
+ * vb_link_send_body:
+ * @reply: (transfer full): to @call, of vb_body_new_reply()
+ */
+void
+vb_link_send_body(VbLink *link, GDBusMessage *call, GByteArray *reply)
+{
+    if (link->is_closed)
+        g_byte_array_unref(reply);
+    else if (link->wire)
+        vb_wire_send_body(link->wire, call, reply);
+    else
+        send_body_on_bus(link, call, reply);
+}
+
 /* inbox */
 
 /* Returns: (transfer full) (nullable): the next */

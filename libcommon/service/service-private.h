@@ -2,6 +2,7 @@
 /* What the files of libcommon/service share. Everything but the inbox's queue belongs to the main loop's thread. */
 #pragma once
 #include "service/service.h"
+#include "wire/body.h"
 #include "wire/wire.h"
 
 #include <sys/types.h>
@@ -93,6 +94,7 @@ void vb_link_unref(VbLink *link);
 void vb_link_close(VbLink *link);
 void vb_link_send(VbLink *link, GDBusMessage *message);
 void vb_link_flush(VbLink *link); /* hands what waits in the outbox to the bus's thread */
+void vb_link_send_body(VbLink *link, GDBusMessage *call, GByteArray *reply);
 void vb_inbox_init(VbService *service);
 void vb_inbox_drain(VbService *service);
 void vb_inbox_clear(VbService *service);

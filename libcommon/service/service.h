@@ -63,6 +63,10 @@ void vb_call_set_reply_fds(VbCall *call, GUnixFDList *fds);
 GVariant *vb_call_defer(VbCall *call);              /* takes a reference, returns NULL */
 void vb_call_return(VbCall *call, GVariant *tuple); /* NULL = () ; drops the deferral's reference */
 void vb_call_fail(VbCall *call, GError *error);     /* (transfer full) */
+/* The same for replies that are big or frequent, without GVariants (wire/body.h): begins the reply's message, to which
+ * the handler appends the members; then (transfer full) sends it. */
+GByteArray *vb_call_new_body(VbCall *call);
+void vb_call_return_body(VbCall *call, GByteArray *message);
 /* Called once when the caller's connection (or bus name) goes: for what is registered on it. */
 guint vb_call_on_disconnect(VbCall *call, GDestroyNotify func, gpointer data);
 /* Whether the caller may do a further thing; @done runs on the loop, at once when polkit need not be asked. */

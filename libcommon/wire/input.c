@@ -122,12 +122,43 @@ attach_fds(VbWire *wire, GDBusMessage *message, GError **error)
     return TRUE;
 }
 
-static void
-forget_input(VbWire *wire, gsize size)
+/* what has been handled */
+void
+vb_wire_forget(VbWire *wire, gsize size)
 {
     wire->in_start += size;
     if (wire->in_start == wire->in_end)
         vb_wire_clear_input(wire);
+}
+
+/* Returns: the size of the message that comes next; 0: it has not arrived as a whole; -1 with @error */
+static gssize
+next_size(VbWire *wire, GError **error)
+{
+    gsize length = wire->in_end - wire->in_start;
+    guint64 header[HEADER_BYTES / sizeof(guint64)];
+    if (length < HEADER_BYTES)
+        return 0;
+    memcpy(header, wire->in + wire->in_start, sizeof header);
+    gssize size = g_dbus_message_bytes_needed((guint8 *)header, sizeof header, error);
+    return size > 0 && (gsize)size > length ? 0 : size;
+}
+
+/**
+ * vb_wire_peek_reply:
+ * @ret_reply: (out): lies in the buffer
+ * @ret_size: (out): for vb_wire_forget()
+ *
+ * Returns: whether the next message has arrived and is a reply that can be read as it is
+ */
+gboolean
+vb_wire_peek_reply(VbWire *wire, VbBodyReply *ret_reply, gsize *ret_size)
+{
+    gssize size = next_size(wire, NULL);
+    if (size <= 0)
+        return FALSE;
+    *ret_size = (gsize)size;
+    return vb_body_read_reply(wire->in + wire->in_start, (gsize)size, ret_reply);
 }
 
 /**
@@ -138,18 +169,13 @@ forget_input(VbWire *wire, gsize size)
 GDBusMessage *
 vb_wire_take(VbWire *wire, GError **error)
 {
-    gsize length = wire->in_end - wire->in_start;
-    guint64 header[HEADER_BYTES / sizeof(guint64)];
-    if (length < HEADER_BYTES)
-        return NULL;
-    memcpy(header, wire->in + wire->in_start, sizeof header);
-    gssize size = g_dbus_message_bytes_needed((guint8 *)header, sizeof header, error);
-    if (size < 0 || (gsize)size > length)
+    gssize size = next_size(wire, error);
+    if (size <= 0)
         return NULL;
     g_autoptr(GDBusMessage) message = parse(wire, (gsize)size, error);
     if (!message || !attach_fds(wire, message, error))
         return NULL;
-    forget_input(wire, (gsize)size);
+    vb_wire_forget(wire, (gsize)size);
     return g_steal_pointer(&message);
 }
 
@@ -160,6 +186,8 @@ vb_wire_clear_input(VbWire *wire)
     for (guint i = 0; wire->in_fds && i < wire->in_fds->len; i++)
         close(g_array_index(wire->in_fds, int, i));
     g_clear_pointer(&wire->in_fds, g_array_unref);
-    g_clear_pointer(&wire->in, g_free);
+    if (!wire->is_lent)
+        g_free(wire->in);
+    wire->in = NULL;
     wire->in_size = wire->in_start = wire->in_end = 0;
 }

@@ -14,7 +14,7 @@
 #define MAX_FDS_AT_ONCE 253        /* Source: linux/include/net/scm.h, SCM_MAX_FD */
 
 typedef struct {
-    guchar *bytes;
+    guint8 *bytes;
     gsize size, sent;
     guint32 serial;
     GUnixFDList *fds; /* NULL: none, or sent */
@@ -138,6 +138,27 @@ vb_wire_write(VbWire *wire)
     vb_wire_update(wire);
 }
 
+static guint32
+next_serial(VbWire *wire)
+{
+    if (++wire->last_serial == 0)
+        wire->last_serial = 1;
+    return wire->last_serial;
+}
+
+/* @bytes: (transfer full): the message of the last serial number */
+static Segment *
+queue_bytes(VbWire *wire, guint8 *bytes, gsize size)
+{
+    Segment *segment = g_new0(Segment, 1);
+    segment->bytes = bytes;
+    segment->size = size;
+    segment->serial = wire->last_serial;
+    g_queue_push_tail(&wire->out, segment);
+    wire->out_bytes += size;
+    return segment;
+}
+
 static gboolean
 push(VbWire *wire, GDBusMessage *message, GError **error)
 {
@@ -149,20 +170,12 @@ push(VbWire *wire, GDBusMessage *message, GError **error)
                     "The connection cannot pass %d file descriptors", n_fds);
         return FALSE;
     }
-    if (++wire->last_serial == 0)
-        wire->last_serial = 1;
-    g_dbus_message_set_serial(message, wire->last_serial);
-    guchar *bytes =
+    g_dbus_message_set_serial(message, next_serial(wire));
+    guint8 *bytes =
         g_dbus_message_to_blob(message, &size, G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING, error);
     if (!bytes)
         return FALSE;
-    Segment *segment = g_new0(Segment, 1);
-    segment->bytes = bytes;
-    segment->size = size;
-    segment->serial = wire->last_serial;
-    segment->fds = n_fds > 0 ? g_object_ref(fds) : NULL;
-    g_queue_push_tail(&wire->out, segment);
-    wire->out_bytes += size;
+    queue_bytes(wire, bytes, size)->fds = n_fds > 0 ? g_object_ref(fds) : NULL;
     return TRUE;
 }
 
@@ -183,18 +196,46 @@ push_instead(VbWire *wire, GDBusMessage *message, GError *cause)
     push(wire, instead, NULL);
 }
 
+static gboolean
+can_post(VbWire *wire)
+{
+    if (wire->fd < 0 || wire->is_broken || wire->failure)
+        return FALSE;
+    if (wire->out_bytes <= VB_WIRE_MAX_QUEUED)
+        return TRUE;
+    vb_wire_fail(wire, g_error_new_literal(G_IO_ERROR, G_IO_ERROR_NO_SPACE,
+                                           "the peer does not read what it is sent"));
+    return FALSE;
+}
+
+/**
+ * vb_wire_post_bytes:
+ * @message: (transfer full): as libcommon/wire/message.c begins them
+ * @reply_serial: 0: it is a call
+ *
+ * Returns: FALSE when it will not leave
+ */
+gboolean
+vb_wire_post_bytes(VbWire *wire, GByteArray *message, guint32 reply_serial)
+{
+    gsize size = message->len;
+    if (!can_post(wire) || !vb_body_finish(message, next_serial(wire), reply_serial)) {
+        g_byte_array_unref(message);
+        return FALSE;
+    }
+    queue_bytes(wire, g_byte_array_free(message, FALSE), size);
+    if (!wire->is_corked || wire->out_bytes > MAX_CORKED)
+        vb_wire_write(wire);
+    return TRUE;
+}
+
 /* Returns: FALSE when it will not leave */
 gboolean
 vb_wire_post(VbWire *wire, GDBusMessage *message)
 {
     GError *error = NULL;
-    if (wire->fd < 0 || wire->is_broken || wire->failure)
+    if (!can_post(wire))
         return FALSE;
-    if (wire->out_bytes > VB_WIRE_MAX_QUEUED) {
-        vb_wire_fail(wire, g_error_new_literal(G_IO_ERROR, G_IO_ERROR_NO_SPACE,
-                                               "the peer does not read what it is sent"));
-        return FALSE;
-    }
     gboolean is_pushed = push(wire, message, &error);
     if (!is_pushed)
         push_instead(wire, message, error);

@@ -2,6 +2,7 @@
 /* What the files of libcommon/wire share. */
 #pragma once
 #include <sys/types.h>
+#include "wire/body.h"
 #include "wire/wire.h"
 
 typedef enum {
@@ -36,7 +37,8 @@ struct _VbWire {
 
     guint8 *in;
     gsize in_size, in_start, in_end;
-    GArray *in_fds; /* of int; NULL: none */
+    gboolean is_lent; /* somebody reads in it: it must outlive the connection's end */
+    GArray *in_fds;   /* of int; NULL: none */
 
     GQueue out; /* of Segment */
     gsize out_bytes;
@@ -55,10 +57,13 @@ gboolean vb_wire_auth_run(VbWire *wire, GError **error);
 /* input.c */
 gssize vb_wire_fill(VbWire *wire, GError **error); /* 0: nothing there; -1: the end */
 GDBusMessage *vb_wire_take(VbWire *wire, GError **error);
+gboolean vb_wire_peek_reply(VbWire *wire, VbBodyReply *ret_reply, gsize *ret_size);
+void vb_wire_forget(VbWire *wire, gsize size);
 void vb_wire_clear_input(VbWire *wire);
 
 /* output.c */
 gboolean vb_wire_post(VbWire *wire, GDBusMessage *message);
+gboolean vb_wire_post_bytes(VbWire *wire, GByteArray *message, guint32 reply_serial);
 void vb_wire_write(VbWire *wire);
 void vb_wire_clear_output(VbWire *wire);
 gboolean vb_wire_is_stalled(VbWire *wire);

@@ -19,8 +19,9 @@ typedef struct {
 
 typedef struct {
     VbWireReply done;
+    VbWireBody body;
     gpointer data;
-    const char *reply_type;
+    const char *reply_type, *body_type;
     gboolean is_unsendable; /* cannot be a message */
     gint64 deadline_us;     /* G_MAXINT64: none */
     guint32 serial;
@@ -135,26 +136,28 @@ arm_timer(VbWire *wire, gint64 deadline_us)
     wire->timer = g_timeout_add((guint)(left_us / 1000) + 1, look_for_late, wire);
 }
 
-static GDBusMessage *
-make_call(const VbWireCall *call)
+/* What D-Bus cannot carry gets a number too, in front of those that may still be sent. */
+static gboolean
+post_call(VbWire *wire, const VbWireCall *call)
 {
-    GDBusMessage *message =
-        g_dbus_message_new_method_call(NULL, call->path, call->interface, call->member);
-    if (call->args)
-        g_dbus_message_set_body(message, call->args);
-    return message;
+    g_autoptr(GVariant) args = call->args ? g_variant_ref_sink(call->args) : NULL;
+    const VbBodyCall parts = {call->path, call->interface, call->member, args};
+    GByteArray *message = vb_body_new_call(&parts);
+    guint32 before = wire->last_serial;
+    gboolean is_posted = message && vb_wire_post_bytes(wire, message, 0);
+    if (wire->last_serial == before && ++wire->last_serial == 0)
+        wire->last_serial = 1;
+    return is_posted;
 }
 
 void
 vb_wire_call(VbWire *wire, const VbWireCall *call, VbWireReply done, gpointer data)
 {
-    g_autoptr(GDBusMessage) message = make_call(call);
     Pending *pending = g_new0(Pending, 1);
-    gboolean is_posted = vb_wire_post(wire, message);
-    /* what is not sent gets a number too, in front of those that may still be */
-    if (!is_posted && ++wire->last_serial == 0)
-        wire->last_serial = 1;
-    *pending = (Pending){done, data, call->reply_type, FALSE, G_MAXINT64, wire->last_serial};
+    gboolean is_posted = post_call(wire, call);
+    *pending =
+        (Pending){done,       call->body,       data, call->reply_type, call->body_type, FALSE,
+                  G_MAXINT64, wire->last_serial};
     g_hash_table_insert(wire->pending, GUINT_TO_POINTER(pending->serial), pending);
     if (wire->fd < 0) {
         g_idle_add_full(G_PRIORITY_DEFAULT, fail_later, vb_wire_ref(wire), unref_wire);
@@ -190,6 +193,40 @@ handle_reply(VbWire *wire, GDBusMessage *message)
         }
     }
     finish_pending(pending, reply, g_dbus_message_get_unix_fd_list(message), error);
+}
+
+/* "(s)" and "s" */
+static gboolean
+is_type_of(const char *tuple, const char *signature)
+{
+    gsize length = strlen(signature);
+    return tuple && strlen(tuple) == length + 2 && memcmp(tuple + 1, signature, length) == 0;
+}
+
+/* Hands a reply over as it came. Returns: FALSE: its caller does not want it so, or there is none */
+static gboolean
+lend_reply(VbWire *wire)
+{
+    VbBodyReply reply;
+    gsize size;
+    if (g_hash_table_size(wire->pending) == 0 || !vb_wire_peek_reply(wire, &reply, &size))
+        return FALSE;
+    gpointer key = GUINT_TO_POINTER(reply.reply_serial);
+    g_autofree Pending *pending = g_hash_table_lookup(wire->pending, key);
+    if (!pending || !pending->body || !is_type_of(pending->body_type, reply.signature)) {
+        (void)g_steal_pointer(&pending);
+        return FALSE;
+    }
+    guint8 *lent = wire->in;
+    g_hash_table_steal(wire->pending, key);
+    wire->is_lent = TRUE;
+    pending->body(pending->data, reply.body, reply.length);
+    wire->is_lent = FALSE;
+    if (wire->in == lent)
+        vb_wire_forget(wire, size);
+    else
+        g_free(lent);
+    return TRUE;
 }
 
 /* messages */
@@ -264,6 +301,8 @@ handle_arrived(VbWire *wire)
     GError *error = NULL;
     guint n = 0;
     for (; n < MESSAGES_PER_TURN && wire->fd >= 0 && !vb_wire_is_stalled(wire); n++) {
+        if (lend_reply(wire))
+            continue;
         g_autoptr(GDBusMessage) message = vb_wire_take(wire, &error);
         if (!message)
             break;
@@ -279,6 +318,8 @@ static gboolean
 turn(VbWire *wire)
 {
     GError *error = NULL;
+    if (wire->is_lent)
+        return FALSE;
     gssize n = wire->has_backlog ? 1 : vb_wire_fill(wire, &error);
     if (n < 0)
         vb_wire_fail(wire, error);
@@ -468,4 +509,16 @@ void
 vb_wire_send(VbWire *wire, GDBusMessage *message)
 {
     vb_wire_post(wire, message);
+}
+
+/* A reply that is too long to be sent is an error reply: its caller must not wait for ever. */
+void
+vb_wire_send_body(VbWire *wire, GDBusMessage *call, GByteArray *reply)
+{
+    if (vb_wire_post_bytes(wire, reply, g_dbus_message_get_serial(call)))
+        return;
+    g_autoptr(GDBusMessage) instead =
+        g_dbus_message_new_method_error_literal(call, "org.freedesktop.DBus.Error.LimitsExceeded",
+                                                "The reply is too long");
+    vb_wire_post(wire, instead);
 }

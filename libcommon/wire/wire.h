@@ -28,17 +28,25 @@ gboolean vb_wire_is_closed(VbWire *wire);
 
 /* Sends @message, (transfer none), which gets its serial number here. Never waits. */
 void vb_wire_send(VbWire *wire, GDBusMessage *message);
+/* The same for the reply to @call that vb_body_new_reply() (wire/body.h) began, (transfer full). */
+void vb_wire_send_body(VbWire *wire, GDBusMessage *call, GByteArray *reply);
+
+/* @body: a reply's, in D-Bus marshalling and this machine's byte order; valid during the call */
+typedef void (*VbWireBody)(gpointer data, const guint8 *body, gsize length);
 
 typedef struct {
     const char *path, *interface, *member;
     GVariant *args;         /* tuple; NULL: none; floating references are taken */
     const char *reply_type; /* static; NULL: any */
     int timeout_ms;         /* G_MAXINT: none */
+    /* (nullable) gets a reply of body_type without descriptors as it came; for all others "done" runs */
+    VbWireBody body;
+    const char *body_type; /* static; a tuple */
 } VbWireCall;
 
 /* @reply: tuple, NULL with @error; @fds may be NULL; all (transfer none) */
 typedef void (*VbWireReply)(gpointer data, GVariant *reply, GUnixFDList *fds, GError *error);
-/* @done runs exactly once, from the loop. Errors: the remote error; G_IO_ERROR: TIMED_OUT; CLOSED: the connection went,
+/* @done (or the call's "body" in its place) runs exactly once, from the loop. Errors: the remote error; G_IO_ERROR: TIMED_OUT; CLOSED: the connection went,
  * outcome unknown; NOT_CONNECTED: it went before the call had left; INVALID_ARGUMENT: the reply is of another type. */
 void vb_wire_call(VbWire *wire, const VbWireCall *call, VbWireReply done, gpointer data);
 

@@ -13,6 +13,7 @@
 #include "backend/events.h"
 #include "backend/events-named.h"
 #include "backend/handlers.h"
+#include <string.h>
 #include "base/error.h"
 
 /* ---- verdict ---- */
@@ -197,6 +198,75 @@ route_path(ProxyCall *call)
     return g_strdup(call->session->backend->daemon.root_path);
 }
 
+/* ---- replies that go to the wire as they came ---- */
+
+/* A reply whose members are the wire's, in their order. What changed something waits for the mirror, and goes the other
+ * way: its reply must be kept. */
+static gboolean
+is_straight(const ProxyRoute *route)
+{
+    if (route->kind != PROXY_ROUTE_METHOD || !route->is_read || route->fd_use != PROXY_FD_NONE ||
+        route->n_out == 0 ||
+        route->n_out != g_variant_type_n_items(G_VARIANT_TYPE(route->reply_type)))
+        return FALSE;
+    for (guint i = 0; i < route->n_out; i++) {
+        const ProxyStep *step = &route->out[i];
+
+        if (step->source != (int)i || step->limit >= 0 ||
+            (step->conv != PROXY_CONV_COPY && step->conv != PROXY_CONV_PARAMS &&
+             step->conv != PROXY_CONV_RECORDS))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+name_domain(gpointer data, const char *path, GByteArray *out)
+{
+    return proxy_mirror_write(data, path, out);
+}
+
+typedef struct {
+    ProxyMirror *mirror;
+    ProxyBody body;
+} Straight;
+
+static gboolean
+encode_straight(const ProxyProcedure *procedure, gpointer data, GByteArray *out, GError **error)
+{
+    Straight *straight = data;
+
+    return proxy_codec_transcode(procedure->ret, &straight->body, name_domain, straight->mirror,
+                                 out, error);
+}
+
+static void
+on_route_body(ProxyCall *call, const guint8 *body, gsize length)
+{
+    const char *type = call->entry->route->reply_type;
+    g_autofree char *signature = g_strndup(type + 1, strlen(type) - 2);
+    Straight straight = {proxy_call_mirror(call), {signature, body, length}};
+
+    proxy_call_reply_encoded(call, encode_straight, &straight);
+}
+
+static void
+route_call_method(ProxyCall *call, const char *path, GVariant *args)
+{
+    const ProxyRoute *route = call->entry->route;
+    const ProxyPeerCall what = {
+        .path = path,
+        .interface = route->interface,
+        .member = route->member,
+        .args = args,
+        .done = on_route_reply,
+        .body = is_straight(route) ? on_route_body : NULL,
+        .body_type = route->reply_type,
+    };
+
+    proxy_call_peer(call, &what);
+}
+
 static void
 route_call(ProxyCall *call, const char *path)
 {
@@ -223,7 +293,7 @@ route_call(ProxyCall *call, const char *path)
         proxy_call_dbus(call, path, properties, "Set", args, on_route_reply);
         return;
     }
-    proxy_call_dbus(call, path, route->interface, route->member, args, on_route_reply);
+    route_call_method(call, path, args);
 }
 
 static gboolean

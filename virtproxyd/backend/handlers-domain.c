@@ -3,6 +3,7 @@
 #include "backend/handlers.h"
 #include <string.h>
 #include "base/error.h"
+#include "codec/xdr.h"
 
 #define DOMAIN_INTERFACE "org.virtbus.Domain1"
 
@@ -52,7 +53,7 @@ proxy_answer_lookup_by_id(ProxyCall *call)
 static gboolean
 is_active(const ProxyMirrorDomain *d)
 {
-    return proxy_mirror_flag(d, "Active");
+    return d->is_active;
 }
 static gboolean
 is_inactive(const ProxyMirrorDomain *d)
@@ -62,7 +63,7 @@ is_inactive(const ProxyMirrorDomain *d)
 static gboolean
 is_persistent(const ProxyMirrorDomain *d)
 {
-    return proxy_mirror_flag(d, "Persistent");
+    return d->is_persistent;
 }
 static gboolean
 is_transient(const ProxyMirrorDomain *d)
@@ -72,7 +73,7 @@ is_transient(const ProxyMirrorDomain *d)
 static gboolean
 has_save(const ProxyMirrorDomain *d)
 {
-    return proxy_mirror_flag(d, "HasManagedSave");
+    return d->has_save;
 }
 static gboolean
 has_no_save(const ProxyMirrorDomain *d)
@@ -82,7 +83,7 @@ has_no_save(const ProxyMirrorDomain *d)
 static gboolean
 is_autostart(const ProxyMirrorDomain *d)
 {
-    return proxy_mirror_flag(d, "Autostart");
+    return d->is_autostart;
 }
 static gboolean
 is_no_autostart(const ProxyMirrorDomain *d)
@@ -93,19 +94,19 @@ is_no_autostart(const ProxyMirrorDomain *d)
 static gboolean
 is_running(const ProxyMirrorDomain *d)
 {
-    return proxy_mirror_number(d, "State") == VIR_DOMAIN_RUNNING;
+    return d->state == VIR_DOMAIN_RUNNING;
 }
 
 static gboolean
 is_paused(const ProxyMirrorDomain *d)
 {
-    return proxy_mirror_number(d, "State") == VIR_DOMAIN_PAUSED;
+    return d->state == VIR_DOMAIN_PAUSED;
 }
 
 static gboolean
 is_shutoff(const ProxyMirrorDomain *d)
 {
-    return proxy_mirror_number(d, "State") == VIR_DOMAIN_SHUTOFF;
+    return d->state == VIR_DOMAIN_SHUTOFF;
 }
 
 static gboolean
@@ -253,22 +254,30 @@ proxy_answer_list_defined_domains(ProxyCall *call)
 
 /* ---- single domains ---- */
 
+/* Source: remote_domain_get_info_ret: unsigned char, two unsigned hyper, unsigned short, unsigned hyper */
+static gboolean
+encode_info(const ProxyProcedure *procedure, gpointer data, GByteArray *out, GError **error)
+{
+    const ProxyMirrorDomain *domain = data;
+
+    proxy_xdr_put_word(out, (guint8)domain->state);
+    proxy_xdr_put_double_word(out, (guint64)domain->max_memory_kib);
+    proxy_xdr_put_double_word(out, (guint64)domain->memory_kib);
+    proxy_xdr_put_word(out, (guint16)domain->vcpus);
+    proxy_xdr_put_double_word(out, 0); /* processor time: it does not run */
+    return TRUE;
+}
+
 /* All that is known of a domain that does not run is in the mirror. */
 void
 proxy_answer_get_info(ProxyCall *call)
 {
-    g_autofree char *path = proxy_call_domain_path(call);
-    const ProxyMirrorDomain *domain = proxy_mirror_by_path(proxy_call_mirror(call), path);
+    const ProxyMirrorDomain *domain = proxy_call_domain(call);
 
-    if (!domain || is_active(domain)) {
+    if (!domain || domain->is_active)
         proxy_route_run(call);
-        return;
-    }
-    proxy_call_reply(call,
-                     g_variant_new("(yttqt)", (guint8)proxy_mirror_number(domain, "State"),
-                                   (guint64)proxy_mirror_number(domain, "MaxMemory"),
-                                   (guint64)proxy_mirror_number(domain, "Memory"),
-                                   (guint16)proxy_mirror_number(domain, "Vcpus"), (guint64)0));
+    else
+        proxy_call_reply_encoded(call, encode_info, (gpointer)domain);
 }
 
 /* cpumaps on the wire: @n maps of @length bytes each, one behind the other */

@@ -3,6 +3,7 @@
 #include "backend/mirror.h"
 #include <string.h>
 #include "backend/convert.h"
+#include "codec/xdr.h"
 
 #define DOMAIN_INTERFACE "org.virtbus.Domain1"
 
@@ -11,10 +12,27 @@ struct _ProxyMirror {
     GHashTable *root;   /* property -> GVariant */
     GPtrArray *domains; /* owns */
     GHashTable *by_path;
+    GHashTable *by_uuid; /* 16 bytes -> domain */
     GHashTable *by_name;
     GHashTable *graves; /* path -> (sayi) */
     GQueue grave_order; /* the keys of graves, oldest first; owns them */
 };
+
+/* UUIDs are random in their first bytes, or made to look so */
+static guint
+uuid_hash(gconstpointer uuid)
+{
+    guint hash;
+
+    memcpy(&hash, uuid, sizeof(hash));
+    return hash;
+}
+
+static gboolean
+uuid_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, 16) == 0;
+}
 
 static GHashTable *
 properties_new(void)
@@ -55,6 +73,7 @@ proxy_mirror_new(const char *root_path)
     mirror->root = properties_new();
     mirror->domains = g_ptr_array_new_with_free_func(domain_free);
     mirror->by_path = g_hash_table_new(g_str_hash, g_str_equal);
+    mirror->by_uuid = g_hash_table_new(uuid_hash, uuid_equal);
     mirror->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     mirror->graves =
         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_variant_unref);
@@ -68,6 +87,7 @@ proxy_mirror_free(ProxyMirror *mirror)
     if (!mirror)
         return;
     g_hash_table_unref(mirror->by_path);
+    g_hash_table_unref(mirror->by_uuid);
     g_hash_table_unref(mirror->by_name);
     g_ptr_array_unref(mirror->domains);
     g_hash_table_unref(mirror->graves);
@@ -87,7 +107,38 @@ wire_new(const char *name, const guint8 *uuid, gint32 id)
     return g_variant_ref_sink(g_variant_new("(s@ayi)", name, bytes, id));
 }
 
-/* Name and Id are also kept outside the property table, since every call needs them. */
+/* the property as a number; -1: it is not known, or none */
+static gint64
+number_of(const ProxyMirrorDomain *domain, const char *property)
+{
+    GVariant *value = g_hash_table_lookup(domain->properties, property);
+    g_autoptr(GVariant) number = value ? proxy_convert_number(value, "x") : NULL;
+
+    return number ? g_variant_get_int64(number) : -1;
+}
+
+static void
+refresh_numbers(ProxyMirrorDomain *domain)
+{
+    domain->id = (gint32)number_of(domain, "Id");
+    domain->state = number_of(domain, "State");
+    domain->max_memory_kib = number_of(domain, "MaxMemory");
+    domain->memory_kib = number_of(domain, "Memory");
+    domain->vcpus = number_of(domain, "Vcpus");
+    domain->is_active = number_of(domain, "Active") > 0;
+    domain->is_persistent = number_of(domain, "Persistent") > 0;
+    domain->is_autostart = number_of(domain, "Autostart") > 0;
+    domain->has_save = number_of(domain, "HasManagedSave") > 0;
+}
+
+static void
+forget_uuid(ProxyMirror *mirror, ProxyMirrorDomain *domain)
+{
+    if (g_hash_table_lookup(mirror->by_uuid, domain->uuid) == domain)
+        g_hash_table_remove(mirror->by_uuid, domain->uuid);
+}
+
+/* What calls need is also kept outside the property table. */
 static void
 domain_refresh(ProxyMirror *mirror, ProxyMirrorDomain *domain)
 {
@@ -104,9 +155,11 @@ domain_refresh(ProxyMirror *mirror, ProxyMirrorDomain *domain)
         domain->name = g_strdup(new_name);
         g_hash_table_replace(mirror->by_name, domain->name, domain);
     }
+    forget_uuid(mirror, domain);
     if (uuid && g_variant_is_of_type(uuid, G_VARIANT_TYPE_STRING))
         proxy_convert_uuid_parse(g_variant_get_string(uuid, NULL), domain->uuid);
-    domain->id = (gint32)proxy_mirror_number(domain, "Id");
+    g_hash_table_replace(mirror->by_uuid, domain->uuid, domain);
+    refresh_numbers(domain);
     g_clear_pointer(&domain->wire, g_variant_unref);
     domain->wire = wire_new(domain->name, domain->uuid, domain->id);
 }
@@ -169,6 +222,7 @@ proxy_mirror_remove(ProxyMirror *mirror, const char *path)
         return;
     domain_bury(mirror, domain);
     g_hash_table_remove(mirror->by_path, path);
+    forget_uuid(mirror, domain);
     if (g_hash_table_lookup(mirror->by_name, domain->name) == domain)
         g_hash_table_remove(mirror->by_name, domain->name);
     g_ptr_array_remove(mirror->domains, domain);
@@ -244,6 +298,12 @@ proxy_mirror_by_path(ProxyMirror *mirror, const char *path)
 }
 
 const ProxyMirrorDomain *
+proxy_mirror_by_uuid(ProxyMirror *mirror, const guint8 uuid[16])
+{
+    return g_hash_table_lookup(mirror->by_uuid, uuid);
+}
+
+const ProxyMirrorDomain *
 proxy_mirror_by_name(ProxyMirror *mirror, const char *name)
 {
     return g_hash_table_lookup(mirror->by_name, name);
@@ -282,21 +342,25 @@ proxy_mirror_wire(ProxyMirror *mirror, const char *path)
 }
 
 /**
- * proxy_mirror_number:
+ * proxy_mirror_write:
+ * @out: remote_nonnull_domain is appended
  *
- * Returns: the property as a number; -1 when it is not known or no number
+ * Returns: FALSE when @path is neither known nor buried
  */
-gint64
-proxy_mirror_number(const ProxyMirrorDomain *domain, const char *property)
-{
-    GVariant *value = g_hash_table_lookup(domain->properties, property);
-    g_autoptr(GVariant) number = value ? proxy_convert_number(value, "x") : NULL;
-
-    return number ? g_variant_get_int64(number) : -1;
-}
-
 gboolean
-proxy_mirror_flag(const ProxyMirrorDomain *domain, const char *property)
+proxy_mirror_write(ProxyMirror *mirror, const char *path, GByteArray *out)
 {
-    return proxy_mirror_number(domain, property) > 0;
+    g_autoptr(GVariant) wire = proxy_mirror_wire(mirror, path);
+    g_autoptr(GVariant) uuid = NULL;
+    const char *name;
+    gsize length;
+    gint32 id;
+
+    if (!wire)
+        return FALSE;
+    g_variant_get(wire, "(&s@ayi)", &name, &uuid, &id);
+    proxy_xdr_put_counted(out, name, strlen(name));
+    proxy_xdr_put_bytes(out, g_variant_get_fixed_array(uuid, &length, 1), 16);
+    proxy_xdr_put_word(out, (guint32)id);
+    return TRUE;
 }

@@ -13,6 +13,9 @@ typedef struct {
     gint32 id;              /* -1: not running */
     GVariant *wire;         /* (sayi), kept ready */
     GHashTable *properties; /* name -> GVariant */
+    /* what lists and virDomainGetInfo() ask for, kept ready; -1: not known */
+    gint64 state, max_memory_kib, memory_kib, vcpus;
+    gboolean is_active, is_persistent, is_autostart, has_save;
 } ProxyMirrorDomain;
 
 #define PROXY_GRAVEYARD_SIZE 256
@@ -31,6 +34,7 @@ void proxy_mirror_change(ProxyMirror *mirror, const char *path, GVariant *change
 /* looking; what is returned stays valid until the next feeding */
 const GPtrArray *proxy_mirror_domains(ProxyMirror *mirror); /* of ProxyMirrorDomain, oldest first */
 const ProxyMirrorDomain *proxy_mirror_by_path(ProxyMirror *mirror, const char *path);
+const ProxyMirrorDomain *proxy_mirror_by_uuid(ProxyMirror *mirror, const guint8 uuid[16]);
 const ProxyMirrorDomain *proxy_mirror_by_name(ProxyMirror *mirror, const char *name);
 const ProxyMirrorDomain *proxy_mirror_by_id(ProxyMirror *mirror, gint32 id);
 GVariant *proxy_mirror_property(ProxyMirror *mirror, const char *path,
@@ -38,6 +42,5 @@ GVariant *proxy_mirror_property(ProxyMirror *mirror, const char *path,
 GVariant *
 proxy_mirror_wire(ProxyMirror *mirror,
                   const char *path); /* (transfer full) (sayi); NULL: neither here nor buried */
-
-gboolean proxy_mirror_flag(const ProxyMirrorDomain *domain, const char *property);
-gint64 proxy_mirror_number(const ProxyMirrorDomain *domain, const char *property);
+gboolean proxy_mirror_write(ProxyMirror *mirror, const char *path,
+                            GByteArray *out); /* the same in wire form; FALSE: neither */

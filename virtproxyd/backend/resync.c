@@ -35,8 +35,8 @@ proxy_resync_remember(ProxyMirror *mirror)
         const ProxyMirrorDomain *domain = domains->pdata[i];
         Known *known = g_new0(Known, 1);
 
-        known->is_active = proxy_mirror_flag(domain, "Active");
-        known->state = proxy_mirror_number(domain, "State");
+        known->is_active = domain->is_active;
+        known->state = domain->state;
         known->wire = g_variant_ref(domain->wire);
         g_hash_table_replace(table, g_strdup(domain->path), known);
     }
@@ -70,8 +70,8 @@ tell(const Teller *teller, const char *path, GVariant *wire, int event)
 static void
 tell_domain(const Teller *teller, const ProxyMirrorDomain *domain, const Known *known)
 {
-    gboolean is_active = proxy_mirror_flag(domain, "Active");
-    gint64 state = proxy_mirror_number(domain, "State");
+    gboolean is_active = domain->is_active;
+    gint64 state = domain->state;
 
     if (!known)
         tell(teller, domain->path, domain->wire, VIR_DOMAIN_EVENT_DEFINED);

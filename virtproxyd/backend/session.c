@@ -18,6 +18,8 @@ typedef struct {
     const char *member;
     GVariant *args;
     ProxyCallDone done;
+    ProxyCallBody body;
+    const char *body_type;
 } PeerCall;
 
 static void peer_call_send(PeerCall *peer_call);
@@ -122,6 +124,17 @@ proxy_call_mirror(ProxyCall *call)
     return proxy_link_mirror(call->session->backend->link);
 }
 
+const ProxyMirrorDomain *
+proxy_call_domain(ProxyCall *call)
+{
+    g_autoptr(GVariant) domain = g_variant_get_child_value(proxy_call_args(call), 0);
+    g_autoptr(GVariant) uuid = g_variant_get_child_value(domain, 1);
+    gsize length;
+    const guint8 *bytes = g_variant_get_fixed_array(uuid, &length, 1);
+
+    return length == 16 ? proxy_mirror_by_uuid(proxy_call_mirror(call), bytes) : NULL;
+}
+
 char *
 proxy_call_domain_path(ProxyCall *call)
 {
@@ -136,6 +149,13 @@ proxy_call_reply(ProxyCall *call, GVariant *wire)
     g_autoptr(GVariant) owned = wire ? g_variant_ref_sink(wire) : NULL;
 
     proxy_request_reply(call->request, owned);
+    call_free(call);
+}
+
+void
+proxy_call_reply_encoded(ProxyCall *call, ProxyEncode encode, gpointer data)
+{
+    proxy_request_reply_encoded(call->request, encode, data);
     call_free(call);
 }
 
@@ -291,6 +311,15 @@ on_peer_reply(gpointer data, GVariant *reply, GUnixFDList *fds, GError *cause)
 }
 
 static void
+on_peer_body(gpointer data, const guint8 *body, gsize length)
+{
+    PeerCall *peer_call = data;
+
+    peer_call->body(peer_call->call, body, length);
+    peer_call_free(peer_call);
+}
+
+static void
 on_peer_connected(gpointer data, VbWire *wire, const GError *cause)
 {
     ProxyLine *line = data;
@@ -350,6 +379,8 @@ peer_call_send(PeerCall *peer_call)
         .member = peer_call->member,
         .args = peer_call->args,
         .timeout_ms = peer_call_timeout(peer_call),
+        .body = peer_call->body ? on_peer_body : NULL,
+        .body_type = peer_call->body_type,
     };
 
     if (line->peer && vb_wire_is_closed(line->peer))
@@ -364,16 +395,12 @@ peer_call_send(PeerCall *peer_call)
 }
 
 /**
- * proxy_call_dbus:
- * @interface: static
- * @member: static
- * @args: (nullable): tuple; floating references are taken
+ * proxy_call_peer:
  *
- * Calls the daemon as the client. @done runs once, from the loop.
+ * Calls the daemon as the client. One of @what's functions runs once, from the loop.
  */
 void
-proxy_call_dbus(ProxyCall *call, const char *path, const char *interface, const char *member,
-                GVariant *args, ProxyCallDone done)
+proxy_call_peer(ProxyCall *call, const ProxyPeerCall *what)
 {
     PeerCall *peer_call;
 
@@ -384,10 +411,29 @@ proxy_call_dbus(ProxyCall *call, const char *path, const char *interface, const 
     }
     peer_call = g_new0(PeerCall, 1);
     peer_call->call = call;
-    peer_call->path = g_strdup(path);
-    peer_call->interface = interface;
-    peer_call->member = member;
-    peer_call->args = args ? g_variant_ref_sink(args) : NULL;
-    peer_call->done = done;
+    peer_call->path = g_strdup(what->path);
+    peer_call->interface = what->interface;
+    peer_call->member = what->member;
+    peer_call->args = what->args ? g_variant_ref_sink(what->args) : NULL;
+    peer_call->done = what->done;
+    peer_call->body = what->body;
+    peer_call->body_type = what->body_type;
     peer_call_send(peer_call);
+}
+
+/**
+ * proxy_call_dbus:
+ * @interface: static
+ * @member: static
+ * @args: (nullable): tuple; floating references are taken
+ *
+ * proxy_call_peer() for a reply that becomes a GVariant.
+ */
+void
+proxy_call_dbus(ProxyCall *call, const char *path, const char *interface, const char *member,
+                GVariant *args, ProxyCallDone done)
+{
+    const ProxyPeerCall what = {path, interface, member, args, done, NULL, NULL};
+
+    proxy_call_peer(call, &what);
 }

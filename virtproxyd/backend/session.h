@@ -68,8 +68,11 @@ void proxy_session_end(ProxySession *session);
 ProxyCall *proxy_call_new(ProxySession *session, ProxyRequest *request);
 GVariant *proxy_call_args(ProxyCall *call);
 ProxyMirror *proxy_call_mirror(ProxyCall *call);
-char *proxy_call_domain_path(ProxyCall *call);          /* of the first argument; (transfer full) */
+char *proxy_call_domain_path(ProxyCall *call); /* of the first argument; (transfer full) */
+const ProxyMirrorDomain *
+proxy_call_domain(ProxyCall *call);                     /* the same, looked up; NULL: not known */
 void proxy_call_reply(ProxyCall *call, GVariant *wire); /* takes floating references; NULL: void */
+void proxy_call_reply_encoded(ProxyCall *call, ProxyEncode encode, gpointer data);
 void proxy_call_reply_fds(ProxyCall *call, GVariant *wire);
 void proxy_call_reply_stream(ProxyCall *call, GVariant *wire, int fd, gboolean is_duplex);
 void proxy_call_fail(ProxyCall *call, GError *error); /* (transfer full) */
@@ -77,6 +80,17 @@ void proxy_call_fail_code(ProxyCall *call, int code, const char *format, ...) G_
 
 /* @reply is NULL when it failed; @error is in VB_ERROR then, (transfer full) */
 typedef void (*ProxyCallDone)(ProxyCall *call, GVariant *reply, GUnixFDList *fds, GError *error);
+/* @body: the reply as D-Bus has it, of the call's route's type; valid during the call */
+typedef void (*ProxyCallBody)(ProxyCall *call, const guint8 *body, gsize length);
+/* what is called, and who gets the answer; strings but the path are static */
+typedef struct {
+    const char *path, *interface, *member;
+    GVariant *args; /* (nullable) tuple; floating references are taken */
+    ProxyCallDone done;
+    ProxyCallBody body;    /* (nullable) gets a reply of body_type in place of @done */
+    const char *body_type; /* a tuple */
+} ProxyPeerCall;
+void proxy_call_peer(ProxyCall *call, const ProxyPeerCall *what);
 /* Calls the daemon on the client's own connection. A call that only reads is repeated once when the daemon goes away. */
 void proxy_call_dbus(ProxyCall *call, const char *path, const char *interface, const char *member,
                      GVariant *args, ProxyCallDone done);

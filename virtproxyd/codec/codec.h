@@ -33,6 +33,18 @@ GVariant *proxy_codec_decode(const ProxyXdrType *type, const guint8 *data, gsize
 /* Appends. Errors: RPC when a limit of the table is exceeded ("Too many ... 'N' for limit 'M'"). */
 gboolean proxy_codec_encode(const ProxyXdrType *type, GVariant *value, GByteArray *out,
                             GError **error);
+/* a D-Bus message's body; the signature has no brackets around it: "sa{sv}" */
+typedef struct {
+    const char *signature;
+    const guint8 *data;
+    gsize length;
+} ProxyBody;
+/* Appends the domain at @path in wire form; FALSE: it is not known. */
+typedef gboolean (*ProxyNameDomain)(gpointer data, const char *path, GByteArray *out);
+/* From D-Bus to the wire without GVariants. Appends. Errors: as proxy_codec_encode(). */
+gboolean proxy_codec_transcode(const ProxyXdrType *type, const ProxyBody *body,
+                               ProxyNameDomain name_domain, gpointer data, GByteArray *out,
+                               GError **error);
 const GVariantType *proxy_codec_gtype(const ProxyXdrType *type);
 gboolean proxy_codec_fits(const ProxyXdrType *type,
                           GVariant *value); /* a{sv} fits where a(sv) is wanted */

@@ -3,8 +3,7 @@
 #include "codec/types.h"
 
 #include "base/error.h"
-
-#include <string.h>
+#include "codec/xdr.h"
 
 typedef struct {
     GByteArray *out;
@@ -15,30 +14,6 @@ typedef struct {
 typedef gboolean (*EncodeFunc)(const ProxyXdrType *type, GVariant *value, Encoder *encoder);
 
 static gboolean encode_value(const ProxyXdrType *type, GVariant *value, Encoder *encoder);
-
-static void
-put_word(Encoder *encoder, guint32 word)
-{
-    guint32 wire = GUINT32_TO_BE(word);
-    g_byte_array_append(encoder->out, (const guint8 *)&wire, sizeof wire);
-}
-
-static void
-put_double_word(Encoder *encoder, guint64 value)
-{
-    guint64 wire = GUINT64_TO_BE(value);
-    g_byte_array_append(encoder->out, (const guint8 *)&wire, sizeof wire);
-}
-
-static void
-put_bytes(Encoder *encoder, gconstpointer bytes, gsize length)
-{
-    static const guint8 padding[3];
-    if (length > 0)
-        g_byte_array_append(encoder->out, bytes, length);
-    if (length % 4)
-        g_byte_array_append(encoder->out, padding, 4 - length % 4);
-}
 
 static gboolean
 check_limit(const Encoder *encoder, gsize count, guint32 limit)
@@ -60,17 +35,17 @@ static gboolean
 encode_word(const ProxyXdrType *type, GVariant *value, Encoder *encoder)
 {
     if (type->kind == PROXY_XDR_INT)
-        put_word(encoder, (guint32)g_variant_get_int32(value));
+        proxy_xdr_put_word(encoder->out, (guint32)g_variant_get_int32(value));
     else if (type->kind == PROXY_XDR_UINT)
-        put_word(encoder, g_variant_get_uint32(value));
+        proxy_xdr_put_word(encoder->out, g_variant_get_uint32(value));
     else if (type->kind == PROXY_XDR_SHORT)
-        put_word(encoder, (guint32)(gint32)g_variant_get_int16(value));
+        proxy_xdr_put_word(encoder->out, (guint32)(gint32)g_variant_get_int16(value));
     else if (type->kind == PROXY_XDR_USHORT)
-        put_word(encoder, g_variant_get_uint16(value));
+        proxy_xdr_put_word(encoder->out, g_variant_get_uint16(value));
     else if (type->kind == PROXY_XDR_CHAR) /* C's char is signed where the protocol grew up */
-        put_word(encoder, (guint32)(gint32)(gint8)g_variant_get_byte(value));
+        proxy_xdr_put_word(encoder->out, (guint32)(gint32)(gint8)g_variant_get_byte(value));
     else
-        put_word(encoder, g_variant_get_byte(value));
+        proxy_xdr_put_word(encoder->out, g_variant_get_byte(value));
     return TRUE;
 }
 
@@ -79,13 +54,13 @@ encode_double_word(const ProxyXdrType *type, GVariant *value, Encoder *encoder)
 {
     guint64 bits;
     if (type->kind == PROXY_XDR_HYPER) {
-        put_double_word(encoder, (guint64)g_variant_get_int64(value));
+        proxy_xdr_put_double_word(encoder->out, (guint64)g_variant_get_int64(value));
     } else if (type->kind == PROXY_XDR_UHYPER) {
-        put_double_word(encoder, g_variant_get_uint64(value));
+        proxy_xdr_put_double_word(encoder->out, g_variant_get_uint64(value));
     } else {
         gdouble real = g_variant_get_double(value);
         memcpy(&bits, &real, sizeof bits);
-        put_double_word(encoder, bits);
+        proxy_xdr_put_double_word(encoder->out, bits);
     }
     return TRUE;
 }
@@ -97,8 +72,7 @@ encode_string(const ProxyXdrType *type, GVariant *value, Encoder *encoder)
     const char *text = g_variant_get_string(value, &length);
     if (length > type->limit)
         return fail(encoder);
-    put_word(encoder, (guint32)length);
-    put_bytes(encoder, text, length);
+    proxy_xdr_put_counted(encoder->out, text, length);
     return TRUE;
 }
 
@@ -110,11 +84,11 @@ encode_opaque(const ProxyXdrType *type, GVariant *value, Encoder *encoder)
     if (type->kind == PROXY_XDR_OPAQUE) {
         if (!check_limit(encoder, length, type->limit))
             return FALSE;
-        put_word(encoder, (guint32)length);
+        proxy_xdr_put_word(encoder->out, (guint32)length);
     } else if (length != type->limit) {
         return fail(encoder);
     }
-    put_bytes(encoder, bytes, length);
+    proxy_xdr_put_bytes(encoder->out, bytes, length);
     return TRUE;
 }
 
@@ -126,7 +100,7 @@ encode_array(const ProxyXdrType *type, GVariant *value, Encoder *encoder)
     if (type->kind == PROXY_XDR_ARRAY) {
         if (!check_limit(encoder, count, type->limit))
             return FALSE;
-        put_word(encoder, (guint32)count);
+        proxy_xdr_put_word(encoder->out, (guint32)count);
     } else if (count != type->limit) {
         return fail(encoder);
     }
@@ -142,7 +116,7 @@ static gboolean
 encode_optional(const ProxyXdrType *type, GVariant *value, Encoder *encoder)
 {
     g_autoptr(GVariant) child = g_variant_get_maybe(value);
-    put_word(encoder, child ? 1 : 0);
+    proxy_xdr_put_word(encoder->out, child ? 1 : 0);
     return !child || encode_value(&proxy_xdr_types[type->element], child, encoder);
 }
 
@@ -174,19 +148,19 @@ encode_typed_value(const ProxyXdrType *type, GVariant *value, Encoder *encoder)
     g_autoptr(GVariant) inner = g_variant_get_variant(value);
     char gtype = g_variant_get_type_string(inner)[0];
     if (gtype == 's') {
-        put_word(encoder, 7);
+        proxy_xdr_put_word(encoder->out, 7);
         return encode_value(&proxy_xdr_types[type->element], inner, encoder);
     }
     if (gtype == 'b') {
-        put_word(encoder, 6);
-        put_word(encoder, g_variant_get_boolean(inner) ? 1 : 0);
+        proxy_xdr_put_word(encoder->out, 6);
+        proxy_xdr_put_word(encoder->out, g_variant_get_boolean(inner) ? 1 : 0);
         return TRUE;
     }
     for (guint i = 0; i < G_N_ELEMENTS(value_kinds); i++) {
         if (value_kinds[i].gtype != gtype)
             continue;
         ProxyXdrType number = {.kind = value_kinds[i].kind};
-        put_word(encoder, value_kinds[i].which);
+        proxy_xdr_put_word(encoder->out, value_kinds[i].which);
         return encode_value(&number, inner, encoder);
     }
     return fail(encoder);

@@ -13,6 +13,8 @@ struct _ProxyServer {
     const ProxyServerHandler *handler;
     gpointer data;
     GPtrArray *listeners;
+    int door_fd; /* epoll: the listening sockets; -1: none yet */
+    ProxyWatch *door_watch;
     GQueue clients;
     guint n_anonymous;
     guint second_ms;     /* 1000; tests have shorter ones */

@@ -156,6 +156,40 @@ proxy_request_reply(ProxyRequest *request, GVariant *ret)
     (void)reply(request, ret, NULL, 0);
 }
 
+static gboolean
+send_encoded(ProxyRequest *request, ProxyEncode encode, gpointer data, GError **error)
+{
+    ProxyClient *client = request->client;
+    GByteArray *message = client->server->scratch;
+    ProxyHeader header = request->header;
+    header.type = VIR_NET_REPLY;
+    header.status = VIR_NET_OK;
+    proxy_message_begin(message, &header);
+    if (!encode(request->procedure, data, message, error))
+        return FALSE;
+    if (message->len > VIR_NET_MESSAGE_MAX)
+        return vb_error_set(error, VIR_ERR_RPC, "Unable to encode message payload");
+    proxy_client_send(client, message);
+    return TRUE;
+}
+
+/**
+ * proxy_request_reply_encoded:
+ * @encode: appends the reply in wire form, and does nothing else; not called when the client has gone
+ */
+void
+proxy_request_reply_encoded(ProxyRequest *request, ProxyEncode encode, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_return_if_fail(!request->is_replied);
+    if (request->client->server && !send_encoded(request, encode, data, &error)) {
+        g_warning("%s: %s", request->procedure->name, error->message);
+        proxy_request_fail(request, error);
+        return;
+    }
+    finish(request);
+}
+
 /**
  * proxy_request_reply_fds:
  * @fds: borrowed; at most VIR_NET_MESSAGE_NUM_FDS_MAX

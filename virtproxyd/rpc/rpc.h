@@ -67,6 +67,10 @@ ProxyRequest *proxy_request_ref(ProxyRequest *request);
 void proxy_request_unref(ProxyRequest *request);
 /* @ret: wire tuple, consumed when floating; NULL: void. A request that is freed unanswered answers with an error. */
 void proxy_request_reply(ProxyRequest *request, GVariant *ret);
+/* The same for a reply that @encode appends in wire form: FALSE with @error when it cannot go over the wire. */
+typedef gboolean (*ProxyEncode)(const ProxyProcedure *procedure, gpointer data, GByteArray *out,
+                                GError **error);
+void proxy_request_reply_encoded(ProxyRequest *request, ProxyEncode encode, gpointer data);
 /* @fds: borrowed, duplicated */
 void proxy_request_reply_fds(ProxyRequest *request, GVariant *ret, const int *fds, guint n_fds);
 void proxy_request_fail(ProxyRequest *request, const GError *error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Listening sockets: accepts clients while the limits allow it. Owns the sockets and the list of clients. */
+/* Listening sockets: accepts clients while the limits allow it. Owns the sockets and the list of clients. All sockets
+ * are behind one epoll descriptor: clients come seldom, and the loop would look at each of them for every message. */
 #include "rpc/private.h"
 
 #include "base/error.h"
@@ -8,6 +9,7 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,11 +19,12 @@ typedef struct {
     char *name;
     gboolean is_readonly;
     gboolean needs_polkit;
-    ProxyWatch *watch;
-    guint retry; /* accepts again after the process ran out of descriptors */
+    gboolean is_open; /* waited for */
+    guint retry;      /* accepts again after the process ran out of descriptors */
 } Listener;
 
 #define ACCEPTS_PER_ROUND 16
+#define DOORS_PER_ROUND 16
 #define ACCEPT_RETRY_MS 200
 
 /* Source: the defaults of libvirtd.conf */
@@ -35,10 +38,22 @@ const ProxyLimits proxy_limits_default = {
 };
 
 static void
+listener_open(Listener *listener, gboolean is_open)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = listener};
+    if (listener->is_open == is_open)
+        return;
+    listener->is_open = is_open;
+    if (epoll_ctl(listener->server->door_fd, is_open ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, listener->fd,
+                  &event) < 0)
+        g_warning("cannot watch socket '%s': %s", listener->name, g_strerror(errno));
+}
+
+static void
 listener_free(Listener *listener)
 {
     g_clear_handle_id(&listener->retry, g_source_remove);
-    proxy_watch_free(listener->watch);
+    listener_open(listener, FALSE);
     close(listener->fd);
     g_free(listener->name);
     g_free(listener);
@@ -62,9 +77,8 @@ retry_accept(gpointer data)
 }
 
 static void
-accept_clients(GIOCondition condition, gpointer data)
+accept_clients(Listener *listener)
 {
-    Listener *listener = data;
     for (guint i = 0; i < ACCEPTS_PER_ROUND && listener_has_room(listener); i++) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
@@ -76,7 +90,17 @@ accept_clients(GIOCondition condition, gpointer data)
             break;
         }
     }
-    proxy_server_update(listener->server);
+}
+
+static void
+doors_ready(GIOCondition condition, gpointer data)
+{
+    ProxyServer *server = data;
+    struct epoll_event events[DOORS_PER_ROUND];
+    int n = epoll_wait(server->door_fd, events, DOORS_PER_ROUND, 0);
+    for (int i = 0; i < n; i++)
+        accept_clients(events[i].data.ptr);
+    proxy_server_update(server);
 }
 
 /* to be called when a limit may have been reached or left */
@@ -85,7 +109,7 @@ proxy_server_update(ProxyServer *server)
 {
     for (guint i = 0; i < server->listeners->len; i++) {
         Listener *listener = server->listeners->pdata[i];
-        proxy_watch_set(listener->watch, listener_has_room(listener) ? G_IO_IN : 0);
+        listener_open(listener, listener_has_room(listener));
     }
 }
 
@@ -105,6 +129,7 @@ proxy_server_new(const ProxyLimits *limits, const ProxyServerHandler *handler, g
     server->handler = handler;
     server->data = data;
     server->second_ms = 1000;
+    server->door_fd = -1;
     server->listeners = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
     server->scratch = g_byte_array_new();
     server->inbox = g_malloc(PROXY_ENVELOPE_SIZE + PROXY_INBOX_SIZE);
@@ -120,9 +145,24 @@ proxy_server_free(ProxyServer *server)
     while (server->clients.head)
         proxy_client_destroy(server->clients.head->data);
     g_ptr_array_unref(server->listeners);
+    proxy_watch_free(server->door_watch);
+    if (server->door_fd >= 0)
+        close(server->door_fd);
     g_byte_array_unref(server->scratch);
     g_free(server->inbox);
     g_free(server);
+}
+
+static gboolean
+make_doors(ProxyServer *server)
+{
+    if (server->door_fd >= 0)
+        return TRUE;
+    server->door_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (server->door_fd < 0)
+        return FALSE;
+    server->door_watch = proxy_watch_new(server->door_fd, G_IO_IN, doors_ready, server);
+    return TRUE;
 }
 
 /**
@@ -132,14 +172,14 @@ proxy_server_free(ProxyServer *server)
  * @is_readonly: clients get a read-only connection at most
  * @needs_polkit: clients other than root must authenticate first
  *
- * Errors: SYSTEM_ERROR the descriptor cannot be made non-blocking
+ * Errors: SYSTEM_ERROR the descriptor cannot be made non-blocking or watched
  */
 gboolean
 proxy_server_listen(ProxyServer *server, int fd, const char *name, gboolean is_readonly,
                     gboolean needs_polkit, GError **error)
 {
     Listener *listener;
-    if (!g_unix_set_fd_nonblocking(fd, TRUE, NULL)) {
+    if (!make_doors(server) || !g_unix_set_fd_nonblocking(fd, TRUE, NULL)) {
         vb_error_set_errno(error, errno, "cannot listen on socket '%s'", name);
         close(fd);
         return FALSE;
@@ -150,7 +190,6 @@ proxy_server_listen(ProxyServer *server, int fd, const char *name, gboolean is_r
     listener->name = g_strdup(name);
     listener->is_readonly = is_readonly;
     listener->needs_polkit = needs_polkit;
-    listener->watch = proxy_watch_new(fd, G_IO_IN, accept_clients, listener);
     g_ptr_array_add(server->listeners, listener);
     proxy_server_update(server);
     return TRUE;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The methods of Domain1 that start, end and define; data: the QemuDomain. */
+#include <string.h>
+
 #include "bus/bus-private.h"
+#include "wire/body.h"
 
 static guint
 get_flags(GVariant *args)
@@ -104,23 +107,29 @@ qemu_bus_domain_rename(gpointer data, VbCall *call, GVariant *args, GError **err
 
 /* documents */
 
-static GVariant *
-get_xml(QemuDomain *domain, guint flags, GError **error)
+/* after vb_call_defer(): a document is too long to be copied into a GVariant and out of it */
+static void
+reply_xml(VbCall *call, QemuDomain *domain, guint flags)
 {
-    g_autofree char *xml = qemu_domain_get_xml(domain, flags, error);
-    return xml ? g_variant_new("(s)", xml) : NULL;
+    GError *error = NULL;
+    g_autofree char *xml = qemu_domain_get_xml(domain, flags, &error);
+    if (!xml) {
+        vb_call_fail(call, error);
+        return;
+    }
+    GByteArray *message = vb_call_new_body(call);
+    vb_body_put_string(message, xml, strlen(xml));
+    vb_call_return_body(call, message);
 }
 
 static void
 may_see_secrets(VbCall *call, GError *refusal, gpointer data)
 {
     g_autoptr(QemuDomain) domain = data;
-    GError *error = refusal;
-    GVariant *reply = error ? NULL : get_xml(domain, get_flags(vb_call_get_args(call)), &error);
-    if (reply)
-        vb_call_return(call, reply);
+    if (refusal)
+        vb_call_fail(call, refusal);
     else
-        vb_call_fail(call, error);
+        reply_xml(call, domain, get_flags(vb_call_get_args(call)));
 }
 
 GVariant *
@@ -128,8 +137,11 @@ qemu_bus_domain_get_xml(gpointer data, VbCall *call, GVariant *args, GError **er
 {
     guint flags = get_flags(args);
     /* a migratable definition has the secrets in it: the other side needs them */
-    if (!(flags & (VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE)))
-        return get_xml(data, flags, error);
+    if (!(flags & (VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE))) {
+        vb_call_defer(call);
+        reply_xml(call, data, flags);
+        return NULL;
+    }
     if (vb_call_get_caller(call)->is_readonly) {
         vb_error_set(error, VIR_ERR_OPERATION_DENIED, "virDomainGetXMLDesc with secure flag");
         return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The methods of Domain1 that read numbers, and Hypervisor1.GetAllDomainStats. What only an emulator knows is asked for
- * first, with a short deadline; then the last known facts are the answer. */
+/* The methods of Domain1 that read numbers. What only an emulator knows is asked for first, with a short deadline; then
+ * the last known facts are the answer. Hypervisor1.GetAllDomainStats: bus-all-stats.c. */
 #include "bus/bus-private.h"
 #include "resctrl.h"
 
@@ -54,78 +54,7 @@ wrap(GVariant *value)
     return value ? g_variant_new_tuple(&value, 1) : NULL;
 }
 
-/* statistics of all */
-
-typedef struct {
-    VbCall *call;
-    GPtrArray *domains; /* of QemuDomain, with references */
-    guint stats;
-    guint flags;
-} AllStats;
-
-static void
-reply_all_stats(gpointer data)
-{
-    g_autofree AllStats *all = data;
-    g_autoptr(GPtrArray) domains = all->domains;
-    GVariantBuilder builder;
-    g_variant_builder_init(&builder, G_VARIANT_TYPE("a(oa{sv})"));
-    for (guint i = 0; i < domains->len; i++) {
-        QemuDomain *domain = domains->pdata[i];
-        if (!domain->manager)
-            continue; /* went while we asked */
-        g_autofree char *path = qemu_bus_domain_path(domain->uuid_text);
-        g_variant_builder_add(&builder, "(o@a{sv})", path,
-                              qemu_domain_get_stats(domain, all->stats, all->flags));
-    }
-    vb_call_return(all->call, g_variant_new("(a(oa{sv}))", &builder));
-}
-
-/* The low byte of virConnectGetAllDomainStatsFlags are the filters of virConnectListAllDomainsFlags. */
-#define STATS_FILTERS 0xffu
-
-/* Errors: NO_DOMAIN, INVALID_ARG for a path that is none */
-static GPtrArray *
-pick_domains(QemuBus *bus, GVariant *paths, guint flags, GError **error)
-{
-    g_autoptr(GPtrArray) domains = new_domain_array();
-    g_autoptr(GPtrArray) matching = qemu_manager_list(bus->manager, flags & STATS_FILTERS);
-    GVariantIter iter;
-    const char *path;
-    if (g_variant_n_children(paths) == 0) {
-        for (guint i = 0; i < matching->len; i++)
-            g_ptr_array_add(domains, qemu_domain_ref(matching->pdata[i]));
-        return g_steal_pointer(&domains);
-    }
-    g_variant_iter_init(&iter, paths);
-    while (g_variant_iter_next(&iter, "&o", &path)) {
-        QemuDomain *domain = qemu_bus_find_domain(bus, path, error);
-        if (!domain)
-            return NULL;
-        if (g_ptr_array_find(matching, domain, NULL))
-            g_ptr_array_add(domains, qemu_domain_ref(domain));
-    }
-    return g_steal_pointer(&domains);
-}
-
-GVariant *
-qemu_bus_method_get_all_stats(gpointer data, VbCall *call, GVariant *args, GError **error)
-{
-    guint stats, flags;
-    g_autoptr(GVariant) paths = NULL;
-    g_variant_get(args, "(@aouu)", &paths, &stats, &flags);
-    if (!qemu_stats_check(stats, flags, error))
-        return NULL;
-    GPtrArray *domains = pick_domains(data, paths, flags, error);
-    if (!domains)
-        return NULL;
-    AllStats *all = g_new(AllStats, 1);
-    *all = (AllStats){call, domains, stats, flags};
-    vb_call_defer(call);
-    qemu_facts_refresh(domains, qemu_stats_needs(stats), QEMU_FACTS_DEADLINE_MS, reply_all_stats,
-                       all);
-    return NULL;
-}
+/* statistics of one */
 
 static GVariant *
 read_stats(QemuDomain *domain, GVariant *args, GError **error)

@@ -13,6 +13,7 @@
 
 typedef struct _QemuBusScopes QemuBusScopes;
 typedef struct _QemuBusStop QemuBusStop;
+typedef struct _QemuBusRecord QemuBusRecord; /* statistics of a guest; bus-all-stats.c */
 
 struct _QemuBus {
     VbService *service;
@@ -23,6 +24,9 @@ struct _QemuBus {
     QemuBusScopes *scopes;           /* NULL: without a bus */
     GSList *stops;                   /* of QemuBusStop: callers that wait until no guest runs */
     struct _VbHostWatch *host_watch; /* NULL: the kernel's events cannot be heard */
+
+    /* QemuDomain -> QemuBusRecord */
+    GHashTable *records;
 };
 
 extern const VbInterface qemu_bus_hypervisor_interface; /* its handlers get the QemuBus */
@@ -53,6 +57,9 @@ GVariant *qemu_bus_method_restore(gpointer data, VbCall *call, GVariant *args, G
 /* bus-domain-stats.c: @read runs once the facts of @kinds are as fresh as the deadline allows */
 typedef GVariant *(*QemuBusRead)(QemuDomain *domain, GVariant *args, GError **error);
 GVariant *qemu_bus_read_fresh(VbCall *call, QemuDomain *domain, guint kinds, QemuBusRead read);
+
+/* bus-all-stats.c */
+void qemu_bus_record_free(gpointer record);
 GVariant *qemu_bus_method_get_all_stats(gpointer data, VbCall *call, GVariant *args,
                                         GError **error);
 

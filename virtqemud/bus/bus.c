@@ -162,6 +162,7 @@ domain_removed(QemuDomain *domain, gpointer data)
     QemuBus *bus = data;
     VbObject *object = g_hash_table_lookup(bus->domains, domain);
     g_hash_table_remove(bus->domains, domain);
+    g_hash_table_remove(bus->records, domain);
     vb_object_unexport(object);
 }
 
@@ -279,6 +280,7 @@ qemu_bus_new(VbService *service, QemuManager *manager)
     bus->service = service;
     bus->manager = manager;
     bus->domains = g_hash_table_new(NULL, NULL);
+    bus->records = g_hash_table_new_full(NULL, NULL, NULL, qemu_bus_record_free);
     bus->root = vb_service_export(service, QEMU_BUS_ROOT, interfaces, bus);
     if (vb_service_bus(service))
         bus->scopes = qemu_bus_scopes_new(vb_service_bus(service), vb_service_is_session(service));
@@ -301,5 +303,6 @@ qemu_bus_free(QemuBus *bus)
     vb_jobs_set_listener(bus->manager->jobs, NULL, NULL);
     vb_host_watch_free(bus->host_watch);
     g_hash_table_unref(bus->domains);
+    g_hash_table_unref(bus->records);
     g_free(bus);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Fuzz target: any bytes are handled or end the connection, before and after the handshake, in both roles. */
+#include "wire/body.h"
 #include "wire/wire.h"
 
 #include <sys/socket.h>
@@ -19,6 +20,15 @@ on_reply(gpointer data, GVariant *reply, GUnixFDList *fds, GError *error)
     (*(guint *)data)++;
 }
 
+static void
+on_body(gpointer data, const guint8 *body, gsize length)
+{
+    VbBodyReader reader = {body, length, 0, FALSE};
+    gsize text_length;
+    (void)vb_body_get_string(&reader, &text_length);
+    (*(guint *)data)++;
+}
+
 /* What the socket does not take is not needed. */
 static void
 say(int fd, const void *bytes, gsize length)
@@ -30,7 +40,8 @@ say(int fd, const void *bytes, gsize length)
 int
 LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 {
-    const VbWireCall call = {"/", "org.virtbus.Test1", "Echo", NULL, NULL, G_MAXINT};
+    const VbWireCall call = {"/",  "org.virtbus.Test1", "Echo", NULL, NULL, G_MAXINT, on_body,
+                             "(s)"};
     guint n_replies = 0;
     int ends[2];
     if (size < 1 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)

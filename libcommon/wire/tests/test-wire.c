@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The wire in both roles, with itself, with GDBus and with bare bytes at the other end. */
+#include "wire/body.h"
 #include "wire/wire.h"
 
 #include <string.h>
@@ -227,6 +228,52 @@ test_reply_type(Fixture *fixture, gconstpointer data)
     WAIT_FOR(answer.is_there);
     g_assert_error(answer.error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
     answer_clear(&answer);
+}
+
+typedef struct {
+    Answer answer;
+    VbWire *wire; /* to be closed while the body is read; may be NULL */
+    char *text;
+} BodyAnswer;
+
+static void
+on_body(gpointer data, const guint8 *body, gsize length)
+{
+    BodyAnswer *self = data;
+    VbBodyReader reader = {body, length, 0, FALSE};
+    gsize n;
+    g_assert_false(self->answer.is_there);
+    self->answer.is_there = TRUE;
+    if (self->wire)
+        vb_wire_close(self->wire);
+    self->text = g_strdup(vb_body_get_string(&reader, &n));
+}
+
+/* a reply of the wanted type comes as it is, any other as ever */
+static void
+test_body(Fixture *fixture, gconstpointer data)
+{
+    VbWireCall what = {.path = "/a",
+                       .interface = "org.virtbus.Test1",
+                       .member = "Echo",
+                       .timeout_ms = DEADLINE_MS,
+                       .body = on_body,
+                       .body_type = "(s)"};
+    BodyAnswer answers[3] = {0};
+    static const char *const args[] = {"('as it is',)", "(uint32 7,)", "('last',)"};
+    answers[2].wire = fixture->client->wire;
+    for (guint i = 0; i < G_N_ELEMENTS(args); i++) {
+        what.args = g_variant_new_parsed(args[i]);
+        vb_wire_call(fixture->client->wire, &what, on_reply, &answers[i]);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(args); i++)
+        WAIT_FOR(answers[i].answer.is_there);
+    g_assert_cmpstr(answers[0].text, ==, "as it is");
+    g_assert_null(answers[1].text);
+    assert_answer(&answers[1].answer, "(7,)");
+    g_assert_cmpstr(answers[2].text, ==, "last");
+    g_free(answers[0].text);
+    g_free(answers[2].text);
 }
 
 static void
@@ -689,6 +736,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("calls", test_calls);
     ADD("reply-type", test_reply_type);
+    ADD("body", test_body);
     ADD("order", test_order);
     ADD("large", test_large);
     ADD("fds", test_fds);

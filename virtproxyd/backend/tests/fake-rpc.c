@@ -112,6 +112,22 @@ proxy_request_reply(ProxyRequest *request, GVariant *ret)
 }
 
 void
+proxy_request_reply_encoded(ProxyRequest *request, ProxyEncode encode, gpointer data)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GVariant) reply = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (!encode(request->procedure, data, bytes, &error)) {
+        proxy_request_fail(request, error);
+        return;
+    }
+    reply = proxy_codec_decode(request->procedure->ret, bytes->data, bytes->len, &error);
+    g_assert_no_error(error);
+    proxy_request_reply(request, reply);
+}
+
+void
 proxy_request_reply_fds(ProxyRequest *request, GVariant *ret, const int *fds, guint n_fds)
 {
     g_assert_cmpuint(n_fds, ==, 1);

@@ -237,7 +237,7 @@ test_statistics(Fixture *f, gconstpointer data)
     expect(f, "NODE_GET_CPU_STATS", "(-1, 0, 0)", "([], 3)");
     expect(f, "NODE_GET_CPU_STATS", "(-1, 2, 0)", "([('kernel', 1), ('user', 2)], 2)");
     expect(f, "CONNECT_GET_ALL_DOMAIN_STATS", "(@a(sayi) [], 0, 0)",
-           "([(('a', " WIRE_1 ", -1), {'state.state': <5>, 'balloon.current': <uint64 7>})],)");
+           "([(('a', " WIRE_1 ", -1), [('state.state', <5>), ('balloon.current', <uint64 7>)])],)");
 }
 
 static void
