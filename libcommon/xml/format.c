@@ -20,6 +20,27 @@ static void write_struct(Writer *writer, const char *name, const VbXmlPlan *plan
                          gconstpointer self, guint indent);
 static gboolean write_node(const Place *place, const VbXmlNode *node);
 
+/* g_string_append_len() for pieces of a few bytes, of which a document has thousands */
+static inline void
+put(GString *out, const char *text, gsize length)
+{
+    if (out->len + length >= out->allocated_len) {
+        g_string_append_len(out, text, (gssize)length);
+        return;
+    }
+    memcpy(out->str + out->len, text, length);
+    out->len += length;
+    out->str[out->len] = '\0';
+}
+
+static inline void
+put_text(GString *out, const char *text)
+{
+    put(out, text, strlen(text));
+}
+
+#define PUT(out, literal) put(out, literal, sizeof(literal) - 1)
+
 static void
 append_blanks(GString *out, guint n)
 {
@@ -28,9 +49,25 @@ append_blanks(GString *out, guint n)
     while (n > 0) {
         const guint part = MIN(n, sizeof(blanks) - 1);
 
-        g_string_append_len(out, blanks, part);
+        put(out, blanks, part);
         n -= part;
     }
+}
+
+static void
+put_start(GString *out, guint indent, const char *name)
+{
+    append_blanks(out, indent);
+    PUT(out, "<");
+    put_text(out, name);
+}
+
+static void
+put_end(GString *out, const char *name)
+{
+    PUT(out, "</");
+    put_text(out, name);
+    PUT(out, ">\n");
 }
 
 /* line ends and tabs are written as themselves in text only: an attribute would lose them when it is read */
@@ -55,13 +92,13 @@ append_escaped(GString *out, const char *text, gboolean is_attribute)
 
         if (!escape && ((guchar)*text >= 32 || *text == '\n' || *text == '\t'))
             continue;
-        g_string_append_len(out, run, text - run);
+        put(out, run, (gsize)(text - run));
         if (escape)
-            g_string_append(out, escape);
+            put_text(out, escape);
         run =
             text + 1; /* other control characters have no place in XML: left out, as libvirt does */
     }
-    g_string_append_len(out, run, text - run);
+    put(out, run, (gsize)(text - run));
 }
 
 static gboolean
@@ -94,24 +131,31 @@ append_value(GString *out, const VbXmlSlot *slot, gconstpointer self)
     }
 }
 
+static inline gboolean
+is_written(const Place *place, const VbXmlSlot *slot)
+{
+    return !vb_xml_slot_is_zero(slot, place->self) && vb_xml_value_is_written(slot, place->self) &&
+           is_wanted(place->writer, slot, place->self);
+}
+
 static void
 write_attribute(const Place *place, const VbXmlSlot *slot)
 {
     GString *out = place->writer->out;
 
-    if (!vb_xml_value_is_written(slot, place->self) || !is_wanted(place->writer, slot, place->self))
+    if (!is_written(place, slot))
         return;
     if (slot->is_attribute) {
-        g_string_append_c(out, ' ');
-        g_string_append(out, slot->name);
-        g_string_append(out, "='");
+        PUT(out, " ");
+        put_text(out, slot->name);
+        PUT(out, "='");
         append_value(out, slot, place->self);
-        g_string_append_c(out, '\'');
+        PUT(out, "'");
     }
     if (slot->f.kind == VB_XML_KIND_SIZE) {
-        g_string_append(out, " unit='");
-        g_string_append(out, vb_xml_unit_name(&slot->f));
-        g_string_append_c(out, '\'');
+        PUT(out, " unit='");
+        put_text(out, vb_xml_unit_name(&slot->f));
+        PUT(out, "'");
     }
 }
 
@@ -121,10 +165,9 @@ write_texts(const Place *place, const VbXmlNode *node)
     for (guint i = 0; i < node->texts->len; i++) {
         const VbXmlSlot *slot = g_ptr_array_index(node->texts, i);
 
-        if (!vb_xml_value_is_written(slot, place->self) ||
-            !is_wanted(place->writer, slot, place->self))
+        if (!is_written(place, slot))
             continue;
-        g_string_append_c(place->writer->out, '>');
+        PUT(place->writer->out, ">");
         append_value(place->writer->out, slot, place->self);
         return TRUE;
     }
@@ -134,13 +177,13 @@ write_texts(const Place *place, const VbXmlNode *node)
 static void
 write_raw(Writer *writer, const VbXmlSlot *slot, const char *inside, guint indent)
 {
-    append_blanks(writer->out, indent);
-    g_string_append_printf(writer->out, "<%s>\n", slot->name);
+    put_start(writer->out, indent, slot->name);
+    PUT(writer->out, ">\n");
     append_blanks(writer->out, indent + 2);
-    g_string_append(writer->out, inside);
-    g_string_append_c(writer->out, '\n');
+    put_text(writer->out, inside);
+    PUT(writer->out, "\n");
     append_blanks(writer->out, indent);
-    g_string_append_printf(writer->out, "</%s>\n", slot->name);
+    put_end(writer->out, slot->name);
 }
 
 static gboolean
@@ -197,18 +240,18 @@ write_body(const Place *place, const VbXmlNode *node, const char *name)
         write_attribute(place, g_ptr_array_index(node->attributes, i));
     has_attributes = out->len > start;
     if (write_texts(place, node)) {
-        g_string_append_printf(out, "</%s>\n", name);
+        put_end(out, name);
         return TRUE;
     }
     end_of_tag = out->len;
-    g_string_append(out, ">\n");
+    PUT(out, ">\n");
     if (write_children(&inner, node)) {
         append_blanks(out, place->indent);
-        g_string_append_printf(out, "</%s>\n", name);
+        put_end(out, name);
         return TRUE;
     }
     g_string_truncate(out, end_of_tag);
-    g_string_append(out, "/>\n");
+    PUT(out, "/>\n");
     return has_attributes;
 }
 
@@ -218,17 +261,37 @@ any_written(const Place *place, const GPtrArray *slots)
     for (guint i = 0; i < slots->len; i++) {
         const VbXmlSlot *slot = g_ptr_array_index(slots, i);
 
-        if (vb_xml_value_is_written(slot, place->self) &&
-            is_wanted(place->writer, slot, place->self))
+        if (is_written(place, slot))
             return TRUE;
     }
     return FALSE;
+}
+
+/* TRUE: there is nothing in it and below */
+static gboolean
+is_all_zero(const Place *place, const VbXmlNode *node)
+{
+    const char *self = place->self;
+
+    if (node->takes_look)
+        return FALSE;
+    for (guint i = 0; i < node->zeros8->len; i++) {
+        if (*(const guint64 *)(gconstpointer)(self + g_array_index(node->zeros8, gsize, i)))
+            return FALSE;
+    }
+    for (guint i = 0; i < node->zeros4->len; i++) {
+        if (*(const guint32 *)(gconstpointer)(self + g_array_index(node->zeros4, gsize, i)))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 /* most of a table's elements are empty in any one struct: found out before anything is written */
 static gboolean
 has_content(const Place *place, const VbXmlNode *node)
 {
+    if (is_all_zero(place, node))
+        return FALSE;
     if (any_written(place, node->attributes) || any_written(place, node->texts) ||
         any_written(place, node->marks))
         return TRUE;
@@ -251,9 +314,7 @@ write_node(const Place *place, const VbXmlNode *node)
 
     if (!has_content(place, node))
         return FALSE;
-    append_blanks(out, place->indent);
-    g_string_append_c(out, '<');
-    g_string_append(out, node->name);
+    put_start(out, place->indent, node->name);
     if (write_body(place, node, node->name) || any_written(place, node->marks))
         return TRUE;
     g_string_truncate(out, start);
@@ -266,9 +327,7 @@ write_struct(Writer *writer, const char *name, const VbXmlPlan *plan, gconstpoin
 {
     const Place place = {writer, self, indent};
 
-    append_blanks(writer->out, indent);
-    g_string_append_c(writer->out, '<');
-    g_string_append(writer->out, name);
+    put_start(writer->out, indent, name);
     (void)write_body(&place, plan->top, name);
 }
 

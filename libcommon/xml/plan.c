@@ -40,6 +40,8 @@ node_new(VbXmlPlan *plan, VbXmlNode *parent, const char *name)
     node->texts = g_ptr_array_new();
     node->marks = g_ptr_array_new();
     node->children = g_ptr_array_new();
+    node->zeros4 = g_array_new(FALSE, FALSE, sizeof(gsize));
+    node->zeros8 = g_array_new(FALSE, FALSE, sizeof(gsize));
     return node;
 }
 
@@ -267,15 +269,39 @@ set_levels(VbXmlPlan *plan)
     }
 }
 
-static guint
-zero_size(const VbXmlSlot *slot)
+/* which bytes tell at a glance that there is no value; none do where 0 may be one */
+static void
+find_zero(VbXmlSlot *slot)
 {
     const VbXmlValueOps *ops = vb_xml_value_ops(slot->f.kind);
 
-    if (!ops || slot->f.has_at || (slot->f.flags & VB_XML_ZERO_IS_VALUE) ||
-        (ops->size != 4 && ops->size != 8))
-        return 0;
-    return (guint)ops->size;
+    slot->zero_at = slot->f.offset;
+    if (is_element_kind(slot->f.kind)) {
+        slot->zero_size = sizeof(gpointer);
+    } else if (slot->f.has_at && slot->f.kind != VB_XML_KIND_STRING) {
+        slot->zero_at = slot->f.has_at - 1;
+        slot->zero_size = sizeof(gboolean);
+    } else if (slot->f.kind == VB_XML_KIND_UUID || slot->f.kind == VB_XML_KIND_MAC) {
+        slot->zero_at += slot->f.kind == VB_XML_KIND_UUID ? G_STRUCT_OFFSET(VbUuid, is_set)
+                                                          : G_STRUCT_OFFSET(VbMac, is_set);
+        slot->zero_size = sizeof(gboolean);
+    } else if (!slot->f.has_at && !(slot->f.flags & VB_XML_ZERO_IS_VALUE) &&
+               (ops->size == 4 || ops->size == 8)) {
+        slot->zero_size = (guint)ops->size;
+    }
+}
+
+static void
+note_zero(VbXmlNode *node, const VbXmlSlot *slot)
+{
+    for (; node; node = node->parent) {
+        if (slot->zero_size == 8)
+            g_array_append_val(node->zeros8, slot->zero_at);
+        else if (slot->zero_size == 4)
+            g_array_append_val(node->zeros4, slot->zero_at);
+        else
+            node->takes_look = TRUE;
+    }
 }
 
 /* tables that take no children but their own; embedded ones where they stand */
@@ -309,7 +335,8 @@ compile(const VbXmlType *type)
         VbXmlSlot *slot = g_ptr_array_index(plan->slots, i);
 
         place(plan, slot);
-        slot->zero_size = zero_size(slot);
+        find_zero(slot);
+        note_zero(slot->node, slot);
     }
     mark_strict(plan, type);
     find_twins(plan);

@@ -24,8 +24,8 @@ typedef struct {
     guint n_when;
     guint level; /* 0: always; n: after those of level n - 1, which its `when` looks at */
     guint index;
-    guint
-        zero_size; /* 4 or 8 bytes that are 0 when the field is absent; 0: that takes a closer look */
+    gsize zero_at;    /* bytes that are 0 when the field is absent */
+    guint zero_size;  /* 4 or 8 of them; 0: that takes a closer look */
     gboolean is_twin; /* its member belongs to an earlier field of the same type */
     gboolean
         has_rival; /* its member may belong to a field of another type: conditions say whose it is */
@@ -52,6 +52,9 @@ struct _VbXmlNode {
     GPtrArray *texts;            /* VbXmlSlot */
     GPtrArray *marks;            /* VbXmlSlot, PRESENT */
     GPtrArray *children;         /* VbXmlChild, by first appearance */
+    /* what is 0 when there is nothing in it and below: most elements of most structs, seen at a glance */
+    GArray *zeros4, *zeros8; /* gsize, offsets in the struct */
+    gboolean takes_look;     /* that is not all: fields of other kinds are in it */
 };
 
 struct _VbXmlPlan {
@@ -76,6 +79,16 @@ static inline gboolean
 vb_xml_is_name(const char *a, const char *b)
 {
     return a[0] == b[0] && strcmp(a, b) == 0;
+}
+
+/* TRUE: the field is absent; FALSE: it may be there */
+static inline gboolean
+vb_xml_slot_is_zero(const VbXmlSlot *slot, gconstpointer self)
+{
+    const char *at = (const char *)self + slot->zero_at;
+
+    return (slot->zero_size == 4 && *(const guint32 *)(gconstpointer)at == 0) ||
+           (slot->zero_size == 8 && *(const guint64 *)(gconstpointer)at == 0);
 }
 
 static inline gpointer
