@@ -85,13 +85,25 @@ qemu_domain_unref(QemuDomain *domain)
     g_free(domain);
 }
 
+/* No number is used twice, by a later process neither: its first is the time. */
+static guint64
+next_revision(void)
+{
+    static guint64 last;
+    if (last == 0)
+        last = (guint64)g_get_real_time();
+    return ++last;
+}
+
 void
 qemu_domain_set_config(QemuDomain *domain, VbDomainDef *config)
 {
     if (domain->config != config)
         vb_domain_free(domain->config);
     *(VbDomainDef **)&domain->config = config;
-    domain->revision++;
+    domain->revision = next_revision();
+    if (config)
+        qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_REVISION);
 }
 
 gboolean

@@ -35,8 +35,7 @@ struct _QemuDomain {
     VbUuid uuid;
     char uuid_text[37];
 
-    /* definitions */
-    /* stored; NULL: transient; replaced by qemu_domain_set_config() alone, which counts: what is made of it may be kept
+    /* the definition that is stored; NULL: transient; replaced by qemu_domain_set_config() alone, which counts: what is made of it may be kept
      * under its number, 0: none yet */
     VbDomainDef *const config;
     guint64 revision;
@@ -176,7 +175,8 @@ typedef enum {
     QEMU_DOMAIN_CHANGED_MEMORY = 1 << 3, /* Memory */
     QEMU_DOMAIN_CHANGED_AUTOSTART = 1 << 4,
     QEMU_DOMAIN_CHANGED_NAME = 1 << 5,
-    QEMU_DOMAIN_CHANGED_RESCTRL = 1 << 6, /* ResctrlMonitoring */
+    QEMU_DOMAIN_CHANGED_RESCTRL = 1 << 6,  /* ResctrlMonitoring */
+    QEMU_DOMAIN_CHANGED_REVISION = 1 << 7, /* Revision: by qemu_domain_set_config() alone */
 } QemuDomainChange;
 void qemu_domain_changed(QemuDomain *domain, guint changes);
 const char *qemu_domain_state_name(int state); /* "running", ... */

@@ -240,8 +240,8 @@ encode_straight(const ProxyProcedure *procedure, gpointer data, GByteArray *out,
                                  out, error);
 }
 
-static void
-on_route_body(ProxyCall *call, const guint8 *body, gsize length)
+void
+proxy_route_reply_body(ProxyCall *call, const guint8 *body, gsize length)
 {
     const char *type = call->entry->route->reply_type;
     g_autofree char *signature = g_strndup(type + 1, strlen(type) - 2);
@@ -260,7 +260,9 @@ route_call_method(ProxyCall *call, const char *path, GVariant *args)
         .member = route->member,
         .args = args,
         .done = on_route_reply,
-        .body = is_straight(route) ? on_route_body : NULL,
+        .body = !is_straight(route) ? NULL
+                : call->body        ? call->body
+                                    : proxy_route_reply_body,
         .body_type = route->reply_type,
     };
 
@@ -323,6 +325,13 @@ proxy_route_run(ProxyCall *call)
                              g_strdelimit(strrchr(path, '/') + 1, "_", '-'));
     else
         route_call(call, path);
+}
+
+void
+proxy_route_run_body(ProxyCall *call, ProxyCallBody body)
+{
+    call->body = body;
+    proxy_route_run(call);
 }
 
 /* ---- the server's handler ---- */
@@ -468,6 +477,7 @@ proxy_backend_new(const char *socket_path, const char *bus_address, gboolean is_
     backend->is_session = is_session;
     backend->link = proxy_link_new(&backend->daemon, &link_handler, backend);
     add_nodedev(backend, socket_path, bus_address);
+    backend->texts = proxy_texts_new();
     backend->handlers = g_hash_table_new(NULL, NULL);
     for (guint i = 0; i < proxy_n_handlers; i++) {
         const ProxyProcedure *procedure = proxy_procedure_by_name(proxy_handlers[i].procedure);
@@ -493,6 +503,7 @@ proxy_backend_free(ProxyBackend *backend)
     g_clear_pointer(&backend->link, proxy_link_free);
     g_clear_pointer(&backend->nodedev_link, proxy_link_free);
     g_hash_table_unref(backend->handlers);
+    proxy_texts_free(backend->texts);
     g_free(backend->daemon.bus_address);
     g_free(backend->daemon.socket_path);
     g_free(backend->nodedev.bus_address);

@@ -193,6 +193,7 @@ const ProxyHandler proxy_handlers[] = {
     {"CONNECT_NUM_OF_DEFINED_DOMAINS", proxy_answer_num_of_defined_domains, PROXY_NEEDS_MIRROR},
     {"CONNECT_LIST_DEFINED_DOMAINS", proxy_answer_list_defined_domains, PROXY_NEEDS_MIRROR},
     {"DOMAIN_GET_INFO", proxy_answer_get_info, PROXY_NEEDS_MIRROR},
+    {"DOMAIN_GET_XML_DESC", proxy_answer_get_xml, PROXY_NEEDS_MIRROR},
     {"DOMAIN_GET_VCPUS", proxy_answer_get_vcpus, PROXY_NEEDS_MIRROR},
     {"DOMAIN_GET_CPU_STATS", proxy_answer_get_cpu_stats, PROXY_NEEDS_MIRROR},
     {"DOMAIN_INTERFACE_ADDRESSES", proxy_answer_interface_addresses, PROXY_NEEDS_MIRROR},

@@ -32,6 +32,9 @@ ProxyVerdict proxy_decide(const ProxyHandler *handler, const ProxyRoute *route, 
 
 /* runs the generated route of @call */
 void proxy_route_run(ProxyCall *call);
+/* the same; @body gets a reply that goes to the wire as it came, and hands it on to proxy_route_reply_body() */
+void proxy_route_run_body(ProxyCall *call, ProxyCallBody body);
+void proxy_route_reply_body(ProxyCall *call, const guint8 *body, gsize length);
 
 /* domains (handlers-domain.c) */
 void proxy_answer_lookup_by_name(ProxyCall *call);
@@ -43,6 +46,7 @@ void proxy_answer_num_of_defined_domains(ProxyCall *call);
 void proxy_answer_list_domains(ProxyCall *call);
 void proxy_answer_list_defined_domains(ProxyCall *call);
 void proxy_answer_get_info(ProxyCall *call);
+void proxy_answer_get_xml(ProxyCall *call); /* handlers-xml.c */
 void proxy_answer_get_vcpus(ProxyCall *call);
 void proxy_answer_get_cpu_stats(ProxyCall *call);
 void proxy_answer_interface_addresses(ProxyCall *call);

@@ -11,6 +11,7 @@ struct _ProxyMirror {
     char *root_path;
     GHashTable *root;   /* property -> GVariant */
     GPtrArray *domains; /* owns */
+    guint64 last_version;
     GHashTable *by_path;
     GHashTable *by_uuid; /* 16 bytes -> domain */
     GHashTable *by_name;
@@ -19,8 +20,8 @@ struct _ProxyMirror {
 };
 
 /* UUIDs are random in their first bytes, or made to look so */
-static guint
-uuid_hash(gconstpointer uuid)
+guint
+proxy_mirror_uuid_hash(gconstpointer uuid)
 {
     guint hash;
 
@@ -28,8 +29,8 @@ uuid_hash(gconstpointer uuid)
     return hash;
 }
 
-static gboolean
-uuid_equal(gconstpointer a, gconstpointer b)
+gboolean
+proxy_mirror_uuid_equal(gconstpointer a, gconstpointer b)
 {
     return memcmp(a, b, 16) == 0;
 }
@@ -73,7 +74,7 @@ proxy_mirror_new(const char *root_path)
     mirror->root = properties_new();
     mirror->domains = g_ptr_array_new_with_free_func(domain_free);
     mirror->by_path = g_hash_table_new(g_str_hash, g_str_equal);
-    mirror->by_uuid = g_hash_table_new(uuid_hash, uuid_equal);
+    mirror->by_uuid = g_hash_table_new(proxy_mirror_uuid_hash, proxy_mirror_uuid_equal);
     mirror->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     mirror->graves =
         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_variant_unref);
@@ -129,6 +130,7 @@ refresh_numbers(ProxyMirrorDomain *domain)
     domain->is_persistent = number_of(domain, "Persistent") > 0;
     domain->is_autostart = number_of(domain, "Autostart") > 0;
     domain->has_save = number_of(domain, "HasManagedSave") > 0;
+    domain->has_revision = g_hash_table_contains(domain->properties, "Revision");
 }
 
 static void
@@ -160,6 +162,7 @@ domain_refresh(ProxyMirror *mirror, ProxyMirrorDomain *domain)
         proxy_convert_uuid_parse(g_variant_get_string(uuid, NULL), domain->uuid);
     g_hash_table_replace(mirror->by_uuid, domain->uuid, domain);
     refresh_numbers(domain);
+    domain->version = ++mirror->last_version;
     g_clear_pointer(&domain->wire, g_variant_unref);
     domain->wire = wire_new(domain->name, domain->uuid, domain->id);
 }

@@ -16,9 +16,15 @@ typedef struct {
     /* what lists and virDomainGetInfo() ask for, kept ready; -1: not known */
     gint64 state, max_memory_kib, memory_kib, vcpus;
     gboolean is_active, is_persistent, is_autostart, has_save;
+    gboolean has_revision; /* the daemon says when the definition changes */
+    guint64 version;       /* another whenever anything is heard of it, and never the same again */
 } ProxyMirrorDomain;
 
 #define PROXY_GRAVEYARD_SIZE 256
+
+/* for tables by UUID, 16 bytes */
+guint proxy_mirror_uuid_hash(gconstpointer uuid);
+gboolean proxy_mirror_uuid_equal(gconstpointer a, gconstpointer b);
 
 ProxyMirror *proxy_mirror_new(const char *root_path);
 void proxy_mirror_free(ProxyMirror *mirror);

@@ -82,6 +82,7 @@ proxy_session_end(ProxySession *session)
             vb_wire_close(session->lines[i].peer);
     if (backend->sessions)
         return;
+    proxy_texts_drop(backend->texts);
     proxy_link_set_wanted(backend->link, FALSE);
     if (backend->busy)
         backend->busy(FALSE, backend->busy_data);

@@ -7,6 +7,7 @@
 #include "backend/convert.h"
 #include "backend/link.h"
 #include "backend/peer.h"
+#include "backend/texts.h"
 #include "rpc/rpc.h"
 
 typedef struct _ProxyEvents ProxyEvents;
@@ -23,6 +24,7 @@ struct _ProxyBackend {
     gboolean is_session;     /* serves qemu:///session */
     GList *sessions;
     GHashTable *handlers; /* ProxyProcedure -> ProxyHandler */
+    ProxyTexts *texts;
     ProxyBusy busy;
     gpointer busy_data;
 };
@@ -42,22 +44,29 @@ typedef struct _ProxySession {
     ProxyClient *client; /* NULL once it has gone */
     gboolean is_open;
     gboolean is_readonly;
+    gboolean may_look; /* the daemon has answered it a call that only looks */
     ProxyLine lines[PROXY_N_DAEMONS];
     ProxyEvents *events;            /* what the client listens to; NULL: nothing */
     ProxyNamedEvents *node_devices; /* the same of node devices */
 } ProxySession;
 
+typedef struct _ProxyCall ProxyCall;
+/* @body: the reply as D-Bus has it, of the call's route's type; valid during the call */
+typedef void (*ProxyCallBody)(ProxyCall *call, const guint8 *body, gsize length);
+
 /* a request on its way; ends with exactly one of proxy_call_reply*, proxy_call_fail */
-typedef struct {
+struct _ProxyCall {
     ProxyRequest *request;
     ProxySession *session;
     const ProxyRouteEntry *entry;
     ProxyDaemonId daemon; /* that proxy_call_dbus() calls */
     guint attempts;
     gboolean is_patient; /* a human is asked: no deadline */
+    ProxyCallBody body;  /* see proxy_route_run_body() */
+    guint64 version;     /* of the guest when it was asked about */
     GVariant *reply;     /* D-Bus reply that waits for the barrier */
     GUnixFDList *fds;
-} ProxyCall;
+};
 
 /* sessions */
 ProxySession *proxy_session_of(ProxyBackend *backend,
@@ -80,8 +89,6 @@ void proxy_call_fail_code(ProxyCall *call, int code, const char *format, ...) G_
 
 /* @reply is NULL when it failed; @error is in VB_ERROR then, (transfer full) */
 typedef void (*ProxyCallDone)(ProxyCall *call, GVariant *reply, GUnixFDList *fds, GError *error);
-/* @body: the reply as D-Bus has it, of the call's route's type; valid during the call */
-typedef void (*ProxyCallBody)(ProxyCall *call, const guint8 *body, gsize length);
 /* what is called, and who gets the answer; strings but the path are static */
 typedef struct {
     const char *path, *interface, *member;

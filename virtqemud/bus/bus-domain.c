@@ -66,6 +66,12 @@ prop_updated(gpointer data)
 }
 
 static GVariant *
+prop_revision(gpointer data)
+{
+    return g_variant_new_uint64(((QemuDomain *)data)->revision);
+}
+
+static GVariant *
 prop_autostart(gpointer data)
 {
     return g_variant_new_boolean(((QemuDomain *)data)->is_autostart);
@@ -177,6 +183,7 @@ static const VbProperty properties[] = {
     {"Active", prop_active, NULL, NULL},
     {"Persistent", prop_persistent, NULL, NULL},
     {"Updated", prop_updated, NULL, NULL},
+    {"Revision", prop_revision, NULL, NULL},
     {"Autostart", prop_autostart, set_autostart, VB_ACTION_MANAGE},
     {"AutostartOnce", prop_autostart_once, set_autostart_once, VB_ACTION_MANAGE},
     {"OSType", prop_os_type, NULL, NULL},

@@ -74,6 +74,7 @@ guest_properties(Guest *guest)
     g_variant_dict_insert(&dict, "Active", "b", is_active);
     g_variant_dict_insert(&dict, "Persistent", "b", TRUE);
     g_variant_dict_insert(&dict, "Autostart", "b", FALSE);
+    g_variant_dict_insert(&dict, "Revision", "t", G_GUINT64_CONSTANT(1));
     g_variant_dict_insert(&dict, "MaxMemory", "t", G_GUINT64_CONSTANT(65536));
     g_variant_dict_insert(&dict, "Memory", "t", G_GUINT64_CONSTANT(32768));
     g_variant_dict_insert(&dict, "Vcpus", "u", 2);

@@ -231,6 +231,44 @@ test_lists(Fixture *f, gconstpointer data)
 }
 
 static void
+expect_xml(Fixture *f, ProxyClient *client, const char *flags, guint n_asked)
+{
+    g_autofree char *args = g_strdup_printf("(" DOMAIN_1 ", %s)", flags);
+    g_autofree char *got = fake_ask(f->backend, client, "DOMAIN_GET_XML_DESC", args);
+
+    g_assert_cmpstr(got, ==, "('a',)");
+    g_assert_cmpuint(fake_daemon_n_calls(f->daemon, "GetXml"), ==, n_asked);
+}
+
+/* The XML of a guest that does not run is asked for once, until something is heard of the guest. */
+static void
+test_kept_xml(Fixture *f, gconstpointer data)
+{
+    ProxyClient *other = fake_client_new(FALSE);
+    g_autofree char *opened =
+        fake_ask(f->backend, other, "CONNECT_OPEN", "(just 'qemu:///system', 0)");
+
+    g_assert_cmpstr(opened, ==, "void");
+    define(f, "a");
+    expect_xml(f, f->client, "0", 1);
+    expect_xml(f, f->client, "0", 1);
+    expect_xml(f, f->client, "2", 1); /* the stored one is the same */
+    expect_xml(f, f->client, "1", 2); /* with secrets */
+    expect_xml(f, f->client, "8", 3); /* migratable */
+    expect_xml(f, f->client, "0", 3);
+    expect_xml(f, other, "0", 4); /* the daemon has not let it look yet */
+    expect_xml(f, other, "0", 4);
+    fake_daemon_set_state(f->daemon, PATH_1, 5);
+    expect(f, "DOMAIN_SET_AUTOSTART", "(" DOMAIN_1 ", 1)", "void"); /* the mirror has it */
+    expect_xml(f, f->client, "0", 5);
+    expect_xml(f, other, "0", 5);
+    expect(f, "DOMAIN_CREATE_WITH_FLAGS", "(" DOMAIN_1 ", 0)", "(('a', " WIRE_1 ", 7),)");
+    expect_xml(f, f->client, "0", 6); /* it runs */
+    expect_xml(f, f->client, "0", 7);
+    fake_client_free(other, f->backend);
+}
+
+static void
 test_statistics(Fixture *f, gconstpointer data)
 {
     define(f, "a");
@@ -499,6 +537,7 @@ main(int argc, char **argv)
     ADD("read-your-writes", test_read_your_writes, setup);
     ADD("domain", test_domain, setup);
     ADD("lists", test_lists, setup);
+    ADD("kept-xml", test_kept_xml, setup);
     ADD("statistics", test_statistics, setup);
     ADD("console", test_console, setup);
     ADD("events", test_events, setup);
