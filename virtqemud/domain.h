@@ -35,8 +35,8 @@ struct _QemuDomain {
     VbUuid uuid;
     char uuid_text[37];
 
-    /* the definition that is stored; NULL: transient; replaced by qemu_domain_set_config() alone, which counts: what is made of it may be kept
-     * under its number, 0: none yet */
+    /* The definition that is stored; NULL: transient. Replaced by qemu_domain_set_config() alone, which gives it another
+     * number: what is made of it may be kept under that. 0: none yet */
     VbDomainDef *const config;
     guint64 revision;
 
