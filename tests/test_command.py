@@ -63,22 +63,30 @@ def command_line(build_dir, folder, monitor_fd, path):
     return words
 
 
+def named_devices(words):
+    """The ids that a command line gives to devices."""
+    devices = [json.loads(value) for option, value in zip(words, words[1:]) if option == "-device" and value[0] == "{"]
+    return {device["id"] for device in devices if "id" in device}
+
+
 def greet(path):
-    """Connects to the monitor, returns the emulator's version, ends it."""
+    """Connects to the monitor, returns the emulator's version and the names of its devices, ends it."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(DEADLINE)
         client.connect(path)
         stream = client.makefile("rw")
         greeting = json.loads(stream.readline())
-        for command in ("qmp_capabilities", "query-status", "quit"):
-            stream.write(json.dumps({"execute": command}) + "\n")
+        for command in ({"execute": "qmp_capabilities"}, {"execute": "query-status"},
+                        {"execute": "qom-list", "arguments": {"path": "/machine/peripheral"}}, {"execute": "quit"}):
+            stream.write(json.dumps(command) + "\n")
         stream.flush()
         assert json.loads(stream.readline()) == {"return": {}}
         status = json.loads(stream.readline())
         assert status["return"]["status"] == "prelaunch"
+        devices = {member["name"] for member in json.loads(stream.readline())["return"]}
         with contextlib.suppress(ConnectionResetError):
             stream.read()  # a monitor that is closed too early forgets what it was told
-        return greeting["QMP"]["version"]["qemu"]["major"]
+        return greeting["QMP"]["version"]["qemu"]["major"], devices
 
 
 @needs_qemu
@@ -97,7 +105,8 @@ def test_sample_starts(build_dir, tmp_path, guest_kernel, name):
         with subprocess.Popen(words, pass_fds=[monitor.fileno()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True) as emulator:
             try:
-                assert greet(os.path.join(folder, "monitor.sock")) >= 5
+                major, devices = greet(os.path.join(folder, "monitor.sock"))
+                assert major >= 5 and named_devices(words) <= devices
                 assert emulator.wait(DEADLINE) == 0
             except (OSError, ValueError):
                 emulator.kill()

@@ -108,7 +108,10 @@ fill_memory(VbDomainDef *def, GError **error)
     modules += module->size_kib;
     if (cells)
         def->memory_kib = cells + modules;
-    if (!def->memory_kib)
+    else if (modules > def->memory_kib)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "Total size of memory devices exceeds the total memory size");
+    if (!def->memory_kib || (!cells && modules == def->memory_kib))
         return vb_error_set(
             error, VIR_ERR_XML_ERROR,
             "Memory size must be specified via <memory> or in the <numa> configuration");

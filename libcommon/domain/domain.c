@@ -36,7 +36,8 @@ static const VbXmlField perf_event_fields[] = {
 static VB_XML_TYPE(perf_event_type, VbDomainPerfEvent, "event", perf_event_fields);
 
 static const VbXmlField domain_fields[] = {
-    VB_XML_ENUMV(D, virt_type, "@type", vb_domain_virt_type_enum, .flags = VB_XML_REQUIRED),
+    VB_XML_ENUMV(D, virt_type, "@type", vb_domain_virt_type_enum,
+                 .flags = VB_XML_REQUIRED | VB_XML_UNSUPPORTED),
     VB_XML_INT(D, id, "@id", VB_XML_HAS(D, has_id),
                .flags = VB_XML_ZERO_IS_VALUE | VB_XML_LIVE_ONLY),
     VB_XML_STR(D, name, "name"),

@@ -91,8 +91,10 @@ append_model(QemuBuild *build, GString *text, GError **error)
                             def->os.arch,
                             vb_enum_to_nick(&vb_domain_virt_type_enum, def->virt_type),
                             def->os.arch);
-    if (cpu->mode == VB_DOMAIN_CPU_MODE_HOST_MODEL && append_host_model(build, text, accel))
+    if (cpu->mode == VB_DOMAIN_CPU_MODE_HOST_MODEL && append_host_model(build, text, accel)) {
+        qemu_build_append(text, "vendor", cpu->model_vendor_id);
         return TRUE;
+    }
     if (cpu->mode == VB_DOMAIN_CPU_MODE_MAXIMUM) {
         g_string_append(text, "max");
     } else if (cpu->mode != VB_DOMAIN_CPU_MODE_CUSTOM && cpu->mode != VB_DOMAIN_CPU_MODE_DEFAULT) {

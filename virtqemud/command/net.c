@@ -13,9 +13,15 @@ add_user(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net)
         gboolean is_v6 = g_strcmp0(ip->family, "ipv6") == 0;
         g_autofree char *text = NULL;
 
+        if (is_v6) {
+            vb_json_add_string(json, "ipv6-prefix", ip->address);
+            if (ip->prefix)
+                vb_json_add_uint(json, "ipv6-prefixlen", ip->prefix);
+            continue;
+        }
         if (ip->prefix)
             text = g_strdup_printf("%s/%u", ip->address, ip->prefix);
-        vb_json_add_string(json, is_v6 ? "ipv6-net" : "net", text ? text : ip->address);
+        vb_json_add_string(json, "net", text ? text : ip->address);
     }
 }
 
