@@ -36,7 +36,7 @@ static const VbXmlField source_fields[] = {
     VB_XML_BOOL(S, reconnect, "source/reconnect/@enabled", WHEN(BIT(TCP) | BIT(UNIX))),
     VB_XML_UINT(S, reconnect_timeout_s, "source/reconnect/@timeout",
                 VB_XML_HAS(S, has_reconnect_timeout), WHEN(BIT(TCP) | BIT(UNIX))),
-    VB_XML_LIST(S, seclabels, "source/seclabel", vb_domain_source_seclabel_type),
+    VB_XML_LIST(S, seclabels, "source/seclabel", vb_domain_source_seclabel_type, WHEN(~BIT(UDP))),
     VB_XML_LIST(S, udp, "source", endpoint_type, WHEN(BIT(UDP))),
     VB_XML_BOOL(S, clipboard, "source/clipboard/@copypaste", WHEN(BIT(QEMU_VDAGENT))),
     VB_XML_STR(S, mouse_mode, "source/mouse/@mode", WHEN(BIT(QEMU_VDAGENT))),
