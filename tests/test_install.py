@@ -142,7 +142,7 @@ def test_verify_would_complain(systemd_tree):
     assert "ListenStraem" in result.stderr
 
 
-@pytest.mark.parametrize("name,limit", [("virtqemud", 4.0), ("virtnodedevd", 2.5), ("virtproxyd", 1.0),
+@pytest.mark.parametrize("name,limit", [("virtqemud", 3.5), ("virtnodedevd", 2.5), ("virtproxyd", 1.0),
                                         ("virtbus-guests", 1.5)])
 def test_exposure(tree, name, limit):
     """systemd's scores, which docs/security.md tells, may only get better."""

@@ -5,6 +5,7 @@
 
 #include "base/enum.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "agent.h"
 #include "domain-private.h"
 #include "guest-job.h"
@@ -146,7 +147,7 @@ qemu_domain_save(QemuDomain *domain)
     if (!domain->manager || !domain->live)
         return;
     if (!qemu_status_write(domain, &error))
-        g_warning("domain %s: %s", domain->name, error->message);
+        vb_log_warning(domain->name, "%s", error->message);
 }
 
 void
@@ -158,6 +159,32 @@ qemu_domain_taint(QemuDomain *domain, const char *word)
     }
     g_ptr_array_add(domain->taint, g_strdup(word));
     qemu_domain_save(domain);
+}
+
+/* Source: virDomainEventType; the journal says it in words */
+static const char *const lifecycle_words[] = {
+    [VIR_DOMAIN_EVENT_DEFINED] = "defined",    [VIR_DOMAIN_EVENT_UNDEFINED] = "undefined",
+    [VIR_DOMAIN_EVENT_STARTED] = "started",    [VIR_DOMAIN_EVENT_SUSPENDED] = "suspended",
+    [VIR_DOMAIN_EVENT_RESUMED] = "resumed",    [VIR_DOMAIN_EVENT_STOPPED] = "stopped",
+    [VIR_DOMAIN_EVENT_SHUTDOWN] = "shut down", [VIR_DOMAIN_EVENT_PMSUSPENDED] = "sleeps",
+    [VIR_DOMAIN_EVENT_CRASHED] = "crashed",
+};
+
+static void
+log_event(const VbEvent *event)
+{
+    gint32 kind = -1, detail = -1;
+    const char *late = event->is_late ? ", found late" : "";
+    if (event->details) {
+        g_variant_lookup(event->details, "event", "i", &kind);
+        g_variant_lookup(event->details, "detail", "i", &detail);
+    }
+    if (g_strcmp0(event->kind, "lifecycle") == 0 && kind >= 0 &&
+        kind < (gint32)G_N_ELEMENTS(lifecycle_words))
+        vb_log_guest(G_LOG_LEVEL_INFO, event->name, event->uuid, "%s (detail %d)%s",
+                     lifecycle_words[kind], detail, late);
+    else
+        vb_log_guest(G_LOG_LEVEL_DEBUG, event->name, event->uuid, "event %s%s", event->kind, late);
 }
 
 /* Logged, told, and then noted in the status file: after a crash in between, recovery finds the event in the log and
@@ -176,6 +203,7 @@ qemu_domain_emit_full(QemuDomain *domain, const char *kind, GVariant *details, g
                      .details = owned};
     memcpy(event.uuid, domain->uuid_text, sizeof event.uuid);
     domain->last_event = vb_events_append(manager->events, &event);
+    log_event(&event);
 }
 
 void
@@ -217,7 +245,7 @@ void
 qemu_domain_log_failure(QemuDomain *domain, GError *error, gpointer what)
 {
     if (error)
-        g_warning("domain %s: %s: %s", domain->name, (const char *)what, error->message);
+        vb_log_warning(domain->name, "%s: %s", (const char *)what, error->message);
 }
 
 guint64

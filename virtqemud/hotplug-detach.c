@@ -4,6 +4,7 @@
 #include "hotplug-private.h"
 
 #include "base/error.h"
+#include "base/log.h"
 
 #include <string.h>
 
@@ -137,8 +138,8 @@ release_host_side(QemuDomain *domain, const VbDomainDevice *device)
     if (steps && steps->len > 0)
         qemu_plug_undo(domain, steps, steps->len - 1); /* the device itself is gone */
     else if (error)
-        g_warning("domain %s: what belonged to %s stays: %s", domain->name, device->info->alias,
-                  error->message);
+        vb_log_warning(domain->name, "what belonged to %s stays: %s", device->info->alias,
+                       error->message);
 }
 
 static QemuPlug *

@@ -113,6 +113,7 @@ main(int argc, char **argv)
         .options = options,
         .start = start,
         .stop = stop,
+        .name_guest = qemu_bus_name_guest,
         .explain_missing = qemu_bus_explain_missing,
     };
     int status = vb_service_run(&info, argc, argv, &daemon);

@@ -4,6 +4,7 @@
 #include "monitor.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "agent.h"
 #include "domain-private.h"
 #include "save.h"
@@ -60,7 +61,7 @@ on_reset_done(const VbJson *result, const GError *error, gpointer data)
 {
     g_autoptr(QemuDomain) domain = data;
     if (error)
-        g_warning("domain %s: cannot start again: %s", domain->name, error->message);
+        vb_log_warning(domain->name, "cannot start again: %s", error->message);
 }
 
 /* Resets the machine that the guest switched off, and lets it run. The process stays. */

@@ -2,6 +2,7 @@
 /* Saves and restores that were cut short: by the daemon's end, or by a monitor that was lost. A save is taken back unless its
  * image was whole; a restore goes on. */
 #include "base/error.h"
+#include "base/log.h"
 #include "define.h"
 #include "domain-private.h"
 #include "save.h"
@@ -66,7 +67,7 @@ static void
 on_running(QemuDomain *domain, GError *error, gpointer data)
 {
     if (error) {
-        g_warning("domain %s: cannot run on: %s", domain->name, error->message);
+        vb_log_warning(domain->name, "cannot run on: %s", error->message);
         return;
     }
     qemu_unfinished_use_up(domain);

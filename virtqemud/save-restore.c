@@ -2,6 +2,7 @@
 /* From a save image to the start that restores it: which image, whose, and what it says. The start itself is
  * domain-start.c's. */
 #include "base/error.h"
+#include "base/log.h"
 #include "define.h"
 #include "domain-private.h"
 #include "save.h"
@@ -110,7 +111,7 @@ open_managed(QemuDomain *domain, guint flags, GError **error)
             g_propagate_error(error, g_steal_pointer(&reason));
             return NULL;
         }
-        g_warning("domain %s: Ignoring incomplete managed state %s", domain->name, path);
+        vb_log_warning(domain->name, "Ignoring incomplete managed state %s", path);
     }
     (void)drop_image(domain, path, error);
     return NULL;

@@ -4,6 +4,7 @@
 #include "save.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "define.h"
 #include "domain-private.h"
 #include "guest-job.h"
@@ -90,7 +91,7 @@ on_continued(QemuDomain *domain, GError *error, gpointer data)
 {
     QemuSave *save = data;
     if (error)
-        g_warning("domain %s: cannot run on after a failed save: %s", domain->name, error->message);
+        vb_log_warning(domain->name, "cannot run on after a failed save: %s", error->message);
     if (save->domain)
         save_end(save, FALSE);
     save_unref(save);
@@ -193,7 +194,7 @@ static void
 on_removed(QemuSave *save, GError *error)
 {
     if (error)
-        g_warning("domain %s: %s", save->domain->name, error->message);
+        vb_log_warning(save->domain->name, "%s", error->message);
     g_clear_error(&error);
     go_on(save);
 }

@@ -34,16 +34,33 @@ is_journal(void)
 }
 
 static void
-send_to_journal(GLogLevelFlags level, const char *domain_name, const char *text)
+send_to_journal(GLogLevelFlags level, const char *domain_name, const char *uuid, const char *text)
 {
     char priority[2] = {(char)('0' + get_priority(level)), '\0'};
-    GLogField fields[] = {
+    GLogField fields[5] = {
         {"PRIORITY", priority, -1},
         {"MESSAGE", text, -1},
         {"SYSLOG_IDENTIFIER", g_get_prgname() ? g_get_prgname() : "virtbus", -1},
-        {"VIRTBUS_DOMAIN", domain_name, -1},
     };
-    g_log_writer_journald(level, fields, domain_name ? 4 : 3, NULL);
+    gsize n = 3;
+    if (domain_name)
+        fields[n++] = (GLogField){"VIRTBUS_DOMAIN", domain_name, -1};
+    if (uuid)
+        fields[n++] = (GLogField){"VIRTBUS_UUID", uuid, -1};
+    g_log_writer_journald(level, fields, n, NULL);
+}
+
+static void
+log_text(GLogLevelFlags level, const char *domain_name, const char *uuid, const char *text)
+{
+    if (is_journal()) {
+        send_to_journal(level, domain_name, uuid, text);
+        return;
+    }
+    g_autofree char *escaped = g_strescape(text, NULL); /* a guest's words must not forge lines */
+    fprintf(stderr, "%s[%d]: %s%s%s%s\n", g_get_prgname() ? g_get_prgname() : "virtbus",
+            (int)getpid(), get_priority(level) <= 4 ? "warning: " : "",
+            domain_name ? domain_name : "", domain_name ? ": " : "", escaped);
 }
 
 /**
@@ -61,12 +78,25 @@ vb_log(GLogLevelFlags level, const char *domain_name, const char *format, ...)
     va_start(args, format);
     g_autofree char *text = g_strdup_vprintf(format, args);
     va_end(args);
-    if (is_journal()) {
-        send_to_journal(level, domain_name, text);
+    log_text(level, domain_name, NULL, text);
+}
+
+/**
+ * vb_log_guest:
+ * @level: as for vb_log()
+ * @domain_name: the guest's name now
+ * @uuid: the guest's, with dashes
+ * @format: one line, without a newline
+ */
+void
+vb_log_guest(GLogLevelFlags level, const char *domain_name, const char *uuid, const char *format,
+             ...)
+{
+    va_list args;
+    if ((level & G_LOG_LEVEL_DEBUG) && !log_is_verbose)
         return;
-    }
-    g_autofree char *escaped = g_strescape(text, NULL); /* a guest's words must not forge lines */
-    fprintf(stderr, "%s[%d]: %s%s%s%s\n", g_get_prgname() ? g_get_prgname() : "virtbus",
-            (int)getpid(), get_priority(level) <= 4 ? "warning: " : "",
-            domain_name ? domain_name : "", domain_name ? ": " : "", escaped);
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    log_text(level, domain_name, uuid, text);
 }

@@ -281,12 +281,26 @@ is_standard(const VbIndex *index)
            index->interface == &vb_peer_interface;
 }
 
+/* The journal tells who changed a guest, whichever way they came. */
+static void
+log_change(VbCall *call)
+{
+    const VbServiceInfo *info = call->service->info;
+    const VbCaller *caller = &call->client->caller;
+    const char *name, *uuid;
+    if (g_strcmp0(call->entry->row->action, VB_ACTION_MANAGE) == 0 && info->name_guest &&
+        !is_standard(call->index) && info->name_guest(call->object, &name, &uuid))
+        vb_log_guest(G_LOG_LEVEL_INFO, name, uuid, "%s, asked by user %u, process %d",
+                     get_member(call), (guint)caller->uid, (int)caller->pid);
+}
+
 static void
 run(VbCall *call)
 {
     GError *error = NULL;
     if (!g_str_equal(call->entry->row->name, "Identify"))
         call->client->has_spoken = TRUE;
+    log_change(call);
     gpointer data = is_standard(call->index) ? call->object : call->object->data;
     GVariant *tuple = call->entry->row->func(data, call, call->args, &error);
     if (call->is_deferred)

@@ -107,6 +107,8 @@ typedef struct {
     void (*stop)(VbService *service,
                  gpointer data); /* nothing is asked of objects any more: free them */
     void (*reload)(VbService *service, gpointer data); /* SIGHUP; may be NULL */
+    /* the guest that @object stands for, for the journal: FALSE when it is none; may be NULL */
+    gboolean (*name_guest)(VbObject *object, const char **ret_name, const char **ret_uuid);
     void (*explain_missing)(
         const char *path, GError **error); /* words for an object that is not there; may be NULL */
 } VbServiceInfo;

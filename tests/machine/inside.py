@@ -5,17 +5,16 @@ import json
 
 SERVICES = ("virtproxyd", "virtqemud", "virtnodedevd")
 
-# emulated within an emulated machine: as little as possible. @inside comes between the devices.
+# emulated within an emulated machine: as little as possible.
 GUEST = """<domain type="qemu"><name>%s</name><memory unit="MiB">16</memory><vcpu>1</vcpu>
 <os><type arch="x86_64" machine="pc">hvm</type></os><features><acpi/></features>
 <devices><controller type="usb" model="none"/><serial type="pty"/><console type="pty"/><memballoon model="none"/>
-%s</devices></domain>
+</devices></domain>
 """
 
 
-def define(machine, name, inside="", **options):
-    machine.run("cat > /tmp/%s.xml && virsh -q define /tmp/%s.xml" % (name, name), data=GUEST % (name, inside),
-                **options)
+def define(machine, name, change=lambda xml: xml):
+    machine.run("cat > /tmp/%s.xml && virsh -q define /tmp/%s.xml" % (name, name), data=change(GUEST % name))
 
 
 def remove(machine, *names):

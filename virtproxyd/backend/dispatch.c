@@ -15,6 +15,7 @@
 #include "backend/handlers.h"
 #include <string.h>
 #include "base/error.h"
+#include "base/log.h"
 
 /* ---- verdict ---- */
 
@@ -305,6 +306,19 @@ route_has_domain(ProxyCall *call, const char *path)
            proxy_mirror_by_path(proxy_call_mirror(call), path);
 }
 
+/* The guest's story in the journal names the libvirt call too; the daemon tells who is behind it. */
+static void
+log_change(ProxyCall *call, const char *path)
+{
+    const ProxyMirrorDomain *domain;
+
+    if (call->entry->route->target != PROXY_TARGET_DOMAIN || call->entry->is_read)
+        return;
+    domain = proxy_mirror_by_path(proxy_call_mirror(call), path);
+    if (domain)
+        vb_log_info(domain->name, "%s", call->entry->api_name);
+}
+
 void
 proxy_route_run(ProxyCall *call)
 {
@@ -316,6 +330,7 @@ proxy_route_run(ProxyCall *call)
         fail_no_nodedev(call);
         return;
     }
+    log_change(call, path);
     if (route->kind == PROXY_ROUTE_MIRROR && route_has_domain(call, path) &&
         route_from_mirror(call, path))
         return;

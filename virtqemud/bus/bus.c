@@ -56,6 +56,17 @@ qemu_bus_explain_missing(const char *path, GError **error)
         vb_error_set(error, VIR_ERR_NO_DOMAIN, "no domain with matching uuid '%s'", uuid);
 }
 
+gboolean
+qemu_bus_name_guest(VbObject *object, const char **ret_name, const char **ret_uuid)
+{
+    const QemuDomain *domain = vb_object_get_data(object);
+    if (!g_str_has_prefix(vb_object_get_path(object), DOMAIN_PREFIX))
+        return FALSE;
+    *ret_name = domain->name;
+    *ret_uuid = domain->uuid_text;
+    return TRUE;
+}
+
 GVariant *
 qemu_bus_paths(GPtrArray *domains)
 {

@@ -13,5 +13,6 @@ typedef struct _QemuBus QemuBus;
 
 /* Becomes the manager's listener and exports the root; guests that the manager loads afterwards follow. */
 QemuBus *qemu_bus_new(VbService *service, QemuManager *manager);
-void qemu_bus_free(QemuBus *bus);                                /* NULL is fine */
+void qemu_bus_free(QemuBus *bus); /* NULL is fine */
+gboolean qemu_bus_name_guest(VbObject *object, const char **ret_name, const char **ret_uuid);
 void qemu_bus_explain_missing(const char *path, GError **error); /* VbServiceInfo.explain_missing */

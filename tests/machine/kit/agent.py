@@ -109,8 +109,8 @@ class Agent:
                 return
             job = self.jobs.pop(pid, None)
             if job is not None:
+                self.drain(job)      # while there is no status, nothing is finished
                 self.statuses[job] = os.waitstatus_to_exitcode(status)
-                self.drain(job)
                 self.finish(job)
 
     def drain(self, job):
@@ -133,7 +133,8 @@ class Agent:
             self.send(hello=f.read().strip())
         while True:
             for key, _ in self.selector.select():
-                if key.fileobj in self.selector.get_map():
+                # not one that was closed a moment ago, whose number another may have by now
+                if self.selector.get_map().get(key.fileobj) is key:
                     key.data(key.fd)
 
 

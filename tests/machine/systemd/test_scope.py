@@ -63,7 +63,7 @@ def test_survives_an_upgrade(machine, guest):
 
 def test_any_name(machine):
     name = "a.b-c_d e\u00fc" + "x" * 70
-    machine.run("cat > /tmp/named.xml; virsh -q create /tmp/named.xml --paused", data=GUEST % (name, ""))
+    machine.run("cat > /tmp/named.xml; virsh -q create /tmp/named.xml --paused", data=GUEST % name)
     try:
         assert machine.run(["virsh", "domstate", name]).out.strip() == "paused"
         pid = int(machine.run("cat /run/libvirt/qemu/*x.pid").out)

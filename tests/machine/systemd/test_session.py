@@ -21,7 +21,7 @@ def test_guest(machine, session):
     def virsh(*argv):
         return machine.run(["virsh", "-q", "-c", "qemu:///session", *argv], **USER).out.strip()
     assert virsh("uri") == "qemu:///session"
-    machine.run("cat > ~/mine.xml", data=GUEST % ("mine", ""), **USER)
+    machine.run("cat > ~/mine.xml", data=GUEST % "mine", **USER)
     virsh("define", "/home/alice/mine.xml")
     virsh("start", "mine")
     assert virsh("domstate", "mine") == "running"
