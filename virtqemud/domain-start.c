@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Starting a guest: definition -> what it needs on the host -> command line -> process -> monitor -> running. Event driven:
  * the monitor's socket is ours and listening before the emulator exists, so nothing is polled and nothing sleeps. */
+#include "advice.h"
 #include "base/error.h"
 #include "command/command.h"
 #include "define.h"
@@ -33,7 +34,8 @@ struct _QemuTransition {
     guint deadline;
     goffset log_offset;
     guint n_pending;      /* QMP commands under way */
-    gboolean awaits_caps; /* on_caps will come, and needs this */
+    gboolean awaits_caps; /* on_caps or on_advice will come, and needs this */
+    QemuCaps *caps;       /* while advice is awaited */
     QemuSaveImage *image; /* restored from; NULL: it boots */
     gboolean is_managed;  /* the image is used up */
     gboolean is_loading, is_loaded, may_run;
@@ -57,6 +59,7 @@ static void
 start_free(QemuTransition *start)
 {
     g_clear_error(&start->error);
+    qemu_caps_unref(start->caps);
     qemu_save_image_free(start->image);
     qemu_domain_unref(start->domain);
     g_free(start);
@@ -545,13 +548,17 @@ spawn(QemuTransition *start, const QemuCommand *command, QemuPrepared *prepared,
     QemuDomain *domain = start->domain;
     g_autofree char *log = qemu_manager_log_path(domain->manager, domain->name);
     g_autofree char *pidfile = qemu_manager_pidfile_path(domain->manager, domain->name);
-    g_autoptr(VbBitset) cpus = qemu_placement_of_process(domain->live);
+    g_autoptr(VbBitset) cpus = qemu_placement_of_emulator(domain);
+    int memory_policy = 0;
+    g_autoptr(VbBitset) nodes = qemu_placement_of_memory(domain, &memory_policy);
     QemuProcessSpec spec = {
         .argv = (const char *const *)command->argv->pdata,
         .env = (const char *const *)command->env->pdata,
         .log_path = log,
         .pidfile_path = pidfile,
         .cpus = cpus,
+        .nodes = nodes,
+        .memory_policy = memory_policy,
         .fds = (const QemuProcessFd *)(gpointer)prepared->process_fds->data,
         .n_fds = prepared->process_fds->len,
     };
@@ -596,6 +603,32 @@ launch(QemuTransition *start, QemuCaps *caps, GError **error)
 }
 
 static void
+on_advice(const QemuAdvice *advice, gpointer data)
+{
+    QemuTransition *start = data;
+    GError *failure = NULL;
+    start->awaits_caps = FALSE;
+    if (start->error) { /* failed meanwhile: destroyed, or too late */
+        finish_failure(start);
+        return;
+    }
+    start->domain->auto_cpus = vb_bitset_format(advice->cpus);
+    start->domain->auto_nodes = vb_bitset_format(advice->cells);
+    if (!launch(start, start->caps, &failure))
+        start_fail(start, failure);
+}
+
+static void
+ask_advice(QemuTransition *start, QemuCaps *caps)
+{
+    const VbDomainDef *live = start->domain->live;
+    start->caps = qemu_caps_ref(caps);
+    start->awaits_caps = TRUE;
+    qemu_advice_ask(start->domain->manager, live->current_vcpus ? live->current_vcpus : live->vcpus,
+                    live->memory_kib, on_advice, start);
+}
+
+static void
 on_caps(QemuCaps *caps, const GError *error, gpointer data)
 {
     QemuTransition *start = data;
@@ -603,6 +636,10 @@ on_caps(QemuCaps *caps, const GError *error, gpointer data)
     start->awaits_caps = FALSE;
     if (start->error) { /* failed meanwhile: destroyed, or too late */
         finish_failure(start);
+        return;
+    }
+    if (!error && qemu_placement_is_auto(start->domain->live)) {
+        ask_advice(start, caps);
         return;
     }
     if (error)
@@ -639,6 +676,8 @@ qemu_domain_start_plan(QemuDomain *domain, const QemuStartPlan *plan, QemuDone d
     domain->has_fake_reboot = FALSE;
     domain->stop_detail = domain->stop_reason = 0;
     domain->pause_reason = domain->run_reason = 0;
+    g_clear_pointer(&domain->auto_cpus, g_free);
+    g_clear_pointer(&domain->auto_nodes, g_free);
     live->id = qemu_manager_take_id(domain->manager, domain);
     live->has_id = TRUE;
     g_array_set_size(domain->vcpu_tids, 0);

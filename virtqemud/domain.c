@@ -76,6 +76,8 @@ qemu_domain_unref(QemuDomain *domain)
     qemu_facts_free(domain->facts);
     g_array_unref(domain->vcpu_tids);
     g_ptr_array_unref(domain->taint);
+    g_free(domain->auto_cpus);
+    g_free(domain->auto_nodes);
     g_array_unref(domain->iothread_tids);
     g_ptr_array_unref(domain->owed);
     g_hash_table_unref(domain->consoles);

@@ -57,7 +57,8 @@ struct _QemuDomain {
     GArray *iothread_tids; /* QemuIothread */
     QemuFacts *facts;      /* never NULL */
     QemuResctrlBefore resctrl_before;
-    GPtrArray *taint; /* char *: words of libvirt */
+    GPtrArray *taint;             /* char *: words of libvirt */
+    char *auto_cpus, *auto_nodes; /* advice that it runs by (placement='auto'); NULL: none */
     GPtrArray *
         owed; /* char *: clean-up due when the guest ends: "tap NAME", "file PATH", "dir PATH", "resctrl PATH" */
     gboolean is_starting;

@@ -6,6 +6,7 @@
 #include "manager.h"
 
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <sched.h>
 #include <string.h>
 
@@ -17,6 +18,68 @@ qemu_placement_of_process(const VbDomainDef *def)
     const char *list =
         def->cputune && def->cputune->emulatorpin ? def->cputune->emulatorpin : def->cpuset;
     return list ? vb_bitset_parse(list) : NULL;
+}
+
+static gboolean
+is_auto_memory(const VbDomainDef *def)
+{
+    const VbDomainNumatune *tune = def->numatune;
+    if (tune && tune->placement)
+        return strcmp(tune->placement, "auto") == 0;
+    return g_strcmp0(def->vcpu_placement, "auto") == 0 && !(tune && tune->nodeset);
+}
+
+gboolean
+qemu_placement_is_auto(const VbDomainDef *def)
+{
+    return g_strcmp0(def->vcpu_placement, "auto") == 0 || is_auto_memory(def);
+}
+
+VbBitset *
+qemu_placement_of_emulator(const QemuDomain *domain)
+{
+    VbBitset *said = qemu_placement_of_process(domain->live);
+    if (said || !domain->auto_cpus || g_strcmp0(domain->live->vcpu_placement, "auto") != 0)
+        return said;
+    return vb_bitset_parse(domain->auto_cpus);
+}
+
+/* Source: linux/mempolicy.h */
+static int
+policy_of(const char *mode)
+{
+    static const struct {
+        const char *mode;
+        int policy;
+    } rows[] = {{"strict", MPOL_BIND},
+                {"preferred", MPOL_PREFERRED},
+                {"interleave", MPOL_INTERLEAVE}};
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (g_strcmp0(mode ? mode : "strict", rows[i].mode) == 0)
+            return rows[i].policy;
+    }
+    return MPOL_DEFAULT; /* restrictive: the cgroup's affair */
+}
+
+VbBitset *
+qemu_placement_of_memory(const QemuDomain *domain, int *ret_policy)
+{
+    const VbDomainNumatune *tune = domain->live->numatune;
+    const VbHostTopology *topology = vb_host_get_topology(domain->manager->host);
+    const char *list = is_auto_memory(domain->live) ? domain->auto_nodes
+                       : tune                       ? tune->nodeset
+                                                    : NULL;
+    g_autoptr(VbBitset) nodes = list ? vb_bitset_parse(list) : NULL;
+    *ret_policy = policy_of(tune ? tune->mode : NULL);
+    if (!nodes || *ret_policy == MPOL_DEFAULT || !topology->has_nodes)
+        return NULL;
+    VB_HOST_EACH(VbHostCell, cell, topology->cells)
+    {
+        if (!vb_bitset_has(nodes, cell->id) &&
+            vb_host_read_cell_memory_kib(domain->manager->host, cell) > 0)
+            return g_steal_pointer(&nodes); /* there is memory that is not meant */
+    }
+    return NULL;
 }
 
 const char *
@@ -94,11 +157,27 @@ check_list(const VbBitset *present, const char *list, const char *element, GErro
     return TRUE;
 }
 
+static gboolean
+check_nodes(QemuDomain *domain, const VbDomainNumatune *tune, GError **error)
+{
+    const VbHostTopology *topology = vb_host_get_topology(domain->manager->host);
+    g_autoptr(VbBitset) nodes = vb_bitset_parse(tune ? tune->nodeset : NULL);
+    VB_BITSET_EACH(node, nodes)
+    {
+        if (!vb_host_topology_find_cell(topology, (guint)node))
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "NUMA node %d of <numatune> is unavailable on this host", node);
+    }
+    return TRUE;
+}
+
 gboolean
 qemu_placement_check(QemuDomain *domain, const VbDomainDef *def, GError **error)
 {
     const VbDomainCputune *tune = def->cputune;
     g_autoptr(VbBitset) present = NULL;
+    if (!check_nodes(domain, def->numatune, error))
+        return FALSE;
     if (!qemu_placement_is_wanted(def))
         return TRUE;
     if (tune && tune->emulatorpin && g_strcmp0(def->vcpu_placement, "auto") == 0)

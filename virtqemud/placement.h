@@ -7,6 +7,12 @@
 /* What the emulator's process starts with, and what threads without a rule of their own keep: emulatorpin, else cpuset.
  * (transfer full) NULL: every CPU */
 VbBitset *qemu_placement_of_process(const VbDomainDef *def);
+/* TRUE: numad's or our own advice says where the guest runs or has its memory */
+gboolean qemu_placement_is_auto(const VbDomainDef *def);
+/* (transfer full) the same for a guest that starts, with the advice that was taken; NULL: every CPU */
+VbBitset *qemu_placement_of_emulator(const QemuDomain *domain);
+/* (transfer full) the nodes whose memory it gets, of <numatune> or the advice, and how strictly (MPOL_*); NULL: any */
+VbBitset *qemu_placement_of_memory(const QemuDomain *domain, int *ret_policy);
 /* (transfer none) what the definition says of one; NULL: nothing */
 const char *qemu_placement_of_vcpu(const VbDomainDef *def, guint vcpu);
 const char *qemu_placement_of_iothread(const VbDomainDef *def, guint iothread);

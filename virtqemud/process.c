@@ -18,9 +18,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOG_TAIL 4096 /* bytes of the emulator's words that go into an error */
-#define LOCK_FD 3     /* of the pid file, in the emulator */
-#define REPORT_FD 4   /* closed by exec; carries errno when exec fails */
+#define LOG_TAIL 4096  /* bytes of the emulator's words that go into an error */
+#define LOCK_FD 3      /* of the pid file, in the emulator */
+#define MAX_NODES 1024 /* the kernel's limit, MAX_NUMNODES */
+#define REPORT_FD 4    /* closed by exec; carries errno when exec fails */
 
 struct _QemuProcess {
     pid_t pid;
@@ -35,7 +36,8 @@ typedef struct {
     const QemuProcessSpec *spec;
     int log_fd, lock_fd, report_fd, null_fd;
     char **argv, **env;
-    cpu_set_t *cpus; /* NULL: as they are */
+    cpu_set_t *cpus;      /* NULL: as they are */
+    unsigned long *nodes; /* a bit per NUMA node; NULL: as they are */
 } ChildSetup;
 
 /* ---- watching ---- */
@@ -122,6 +124,19 @@ qemu_cpu_set_new(const VbBitset *cpus)
     return set;
 }
 
+static unsigned long *
+node_mask_new(const VbBitset *nodes)
+{
+    const guint bits = 8 * sizeof(unsigned long);
+    unsigned long *mask = g_new0(unsigned long, MAX_NODES / bits);
+    VB_BITSET_EACH(node, nodes)
+    {
+        if (node < MAX_NODES)
+            mask[(guint)node / bits] |= 1ul << ((guint)node % bits);
+    }
+    return mask;
+}
+
 static void
 child_fail(int report_fd)
 {
@@ -166,6 +181,10 @@ child_run(const ChildSetup *setup)
             child_fail(REPORT_FD);
     }
     if (setup->cpus && sched_setaffinity(0, QEMU_CPU_SET_SIZE, setup->cpus) < 0)
+        child_fail(REPORT_FD);
+    /* Source: set_mempolicy(2); the C library has no function for it. The kernel looks at one bit less than it is told. */
+    if (setup->nodes &&
+        syscall(SYS_set_mempolicy, spec->memory_policy, setup->nodes, MAX_NODES + 1) < 0)
         child_fail(REPORT_FD);
     umask(
         0002); /* Source: libvirt starts emulators with this mask: group members may use the guest's sockets */
@@ -304,7 +323,8 @@ qemu_process_spawn(const QemuProcessSpec *spec, QemuProcessExited exited, gpoint
                         .null_fd = -1,
                         .argv = (char **)spec->argv,
                         .env = (char **)spec->env,
-                        .cpus = spec->cpus ? qemu_cpu_set_new(spec->cpus) : NULL};
+                        .cpus = spec->cpus ? qemu_cpu_set_new(spec->cpus) : NULL,
+                        .nodes = spec->nodes ? node_mask_new(spec->nodes) : NULL};
     QemuProcess *process = NULL;
     if (setup_open(&setup, error)) {
         ChildSetup high = setup;
@@ -316,6 +336,7 @@ qemu_process_spawn(const QemuProcessSpec *spec, QemuProcessExited exited, gpoint
     }
     setup_close(&setup);
     g_free(setup.cpus);
+    g_free(setup.nodes);
     for (guint i = 0; i < spec->n_fds; i++)
         close(fds[i].source);
     return process;

@@ -19,6 +19,8 @@ typedef struct {
         *log_path; /* standard output and error are appended here; header lines are the caller's */
     const char *pidfile_path;
     const VbBitset *cpus;     /* that it may use; NULL: those of the daemon */
+    const VbBitset *nodes;    /* whose memory it gets; NULL: the daemon's policy */
+    int memory_policy;        /* MPOL_*, with @nodes */
     const QemuProcessFd *fds; /* inherited, besides 0-2 and the lock */
     guint n_fds;
 } QemuProcessSpec;

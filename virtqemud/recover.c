@@ -156,6 +156,8 @@ take_up(QemuDomain *domain, QemuStatus *status)
     domain->state = status->state;
     domain->reason = status->reason;
     domain->monitor_path = g_steal_pointer(&status->monitor_path);
+    domain->auto_cpus = g_steal_pointer(&status->auto_cpus);
+    domain->auto_nodes = g_steal_pointer(&status->auto_nodes);
     g_array_unref(domain->vcpu_tids);
     domain->vcpu_tids = g_steal_pointer(&status->vcpu_tids);
     status->vcpu_tids = g_array_new(FALSE, TRUE, sizeof(pid_t));

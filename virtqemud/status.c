@@ -59,6 +59,7 @@ typedef struct {
     char *epoch, *step;
     guint64 last_event;
     gboolean is_shutting_down;
+    char *auto_nodes, *auto_cpus;   /* as libvirt calls advice, whoever gave it */
     char *image, *temporary, *runs; /* of an unfinished save or restore */
     GPtrArray *owed;
     VbDomainDef *live;
@@ -87,6 +88,8 @@ static const VbXmlField status_fields[] = {
     VB_XML_STR(StatusFile, lib_dir, "libDir/@path"),
     VB_XML_STR(StatusFile, channel_dir, "channelTargetDir/@path"),
     VB_XML_PRESENT(StatusFile, has_fake_reboot, "fakereboot"),
+    VB_XML_STR(StatusFile, auto_nodes, "numad/@nodeset"),
+    VB_XML_STR(StatusFile, auto_cpus, "numad/@cpuset"),
     VB_XML_STR(StatusFile, epoch, "virtbus/@epoch"),
     VB_XML_UINT64(StatusFile, last_event, "virtbus/@lastEvent", .flags = VB_XML_ZERO_IS_VALUE),
     VB_XML_STR(StatusFile, step, "virtbus/@step"),
@@ -145,6 +148,8 @@ qemu_status_write(QemuDomain *domain, GError **error)
     g_autofree char *base = g_path_get_basename(file->lib_dir);
     file->channel_dir = g_build_filename(manager->channel_dir, base, NULL);
     file->has_fake_reboot = domain->has_fake_reboot;
+    file->auto_nodes = g_strdup(domain->auto_nodes);
+    file->auto_cpus = g_strdup(domain->auto_cpus);
     file->epoch = g_strdup(vb_events_get_epoch(manager->events));
     file->last_event = domain->last_event;
     file->step = domain->is_starting ? g_strdup("starting") : NULL;
@@ -243,6 +248,8 @@ qemu_status_read(const char *path, GError **error)
     status->is_shutting_down = file->is_shutting_down;
     status->has_fake_reboot = file->has_fake_reboot;
     status->monitor_path = g_steal_pointer(&file->monitor_path);
+    status->auto_nodes = g_steal_pointer(&file->auto_nodes);
+    status->auto_cpus = g_steal_pointer(&file->auto_cpus);
     take_lists(file, status);
     adopt_folders(file, status);
     status->live = g_steal_pointer(&file->live);
@@ -258,6 +265,8 @@ qemu_status_free(QemuStatus *status)
         return;
     vb_domain_free(status->live);
     g_free(status->monitor_path);
+    g_free(status->auto_nodes);
+    g_free(status->auto_cpus);
     g_free(status->epoch);
     qemu_unfinished_free(status->unfinished);
     g_array_unref(status->vcpu_tids);

@@ -16,6 +16,7 @@ typedef struct {
     int id, state, reason;
     pid_t pid;
     char *monitor_path;
+    char *auto_cpus, *auto_nodes; /* NULL: none */
     GArray *vcpu_tids;
     GPtrArray *taint, *owed;
     QemuUnfinished *unfinished; /* a save or restore that was under way; NULL */

@@ -104,7 +104,7 @@ check_start(const VbHost *host, int start, int *ret_last, GError **error)
     *ret_last = last;
     if (start <= last)
         return TRUE;
-    return vb_error_set(error, VIR_ERR_INTERNAL_ERROR, "start cell %d out of range (0-%d)", start,
+    return vb_error_set(error, VIR_ERR_INVALID_ARG, "start cell %d out of range (0-%d)", start,
                         last);
 }
 
@@ -172,7 +172,7 @@ vb_host_read_free_pages(const VbHost *host, const GArray *sizes_kib, int start, 
             return NULL;
     }
     if (counts->len == 0) {
-        vb_error_set(error, VIR_ERR_INTERNAL_ERROR, "no suitable info found");
+        vb_error_set(error, VIR_ERR_INVALID_ARG, "no suitable info found");
         return NULL;
     }
     return g_steal_pointer(&counts);

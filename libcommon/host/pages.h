@@ -13,10 +13,10 @@ GArray *vb_host_read_pages(const VbHost *host, int cell);
 
 /* Free pages of each size in @sizes_kib (guint) for each of @n_cells cells from @start on, which may be -1: the host.
  * (transfer full) guint64 for each size of the first cell, then the next. Cells that do not exist in between are left
- * out. Errors: INTERNAL_ERROR no such first cell; OPERATION_FAILED no pages of that size */
+ * out. Errors: INVALID_ARG no such first cell; OPERATION_FAILED no pages of that size */
 GArray *vb_host_read_free_pages(const VbHost *host, const GArray *sizes_kib, int start,
                                 guint n_cells, GError **error);
-/* Free bytes of at most @max cells from @start on: guint64. Errors: INTERNAL_ERROR no such first cell */
+/* Free bytes of at most @max cells from @start on: guint64. Errors: INVALID_ARG no such first cell */
 GArray *vb_host_read_cells_free(const VbHost *host, int start, int max, GError **error);
 
 typedef struct {

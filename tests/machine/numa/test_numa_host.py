@@ -84,3 +84,31 @@ def test_plugged_cpu_shows(machine):
     machine.qmp("device_del", id="pcpu")
     machine.wait("[ ! -d /sys/devices/system/cpu/cpu4 ]")
     machine.wait("! virsh capabilities | grep -q \"<cpu id='4'\"")
+
+
+GUEST = """<domain type='qemu'><name>bound</name><memory unit='MiB'>16</memory>%s
+<os><type arch='x86_64' machine='pc'>hvm</type></os>
+<devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='usb' model='none'/>
+<memballoon model='none'/></devices></domain>"""
+
+
+def run_guest(machine, words):
+    """Starts a guest with @words in its definition; its main thread's CPUs and the policies of its memory."""
+    machine.run("cat > /tmp/bound.xml <<'X'\n%s\nX\nvirsh create --paused /tmp/bound.xml" % (GUEST % words))
+    pid = machine.run("cat /run/libvirt/qemu/bound.pid").out.strip()
+    cpus = machine.run("awk '/Cpus_allowed_list/ {print $2}' /proc/%s/status" % pid).out.strip()
+    policies = set(machine.run("awk '{print $2}' /proc/%s/numa_maps" % pid).out.split())
+    machine.run("virsh destroy bound")
+    return cpus, policies
+
+
+def test_guest_is_bound(machine):
+    cpus, policies = run_guest(machine, "<vcpu>1</vcpu><numatune><memory mode='strict' nodeset='1'/></numatune>")
+    assert cpus.startswith("0-") and "bind:1" in policies and "default" not in policies
+    cpus, policies = run_guest(machine, "<vcpu>1</vcpu><numatune><memory mode='interleave' nodeset='0-1'/></numatune>")
+    assert "interleave:0-1" in policies
+
+
+def test_guest_takes_advice(machine):
+    cpus, policies = run_guest(machine, "<vcpu placement='auto'>1</vcpu>")
+    assert (cpus, policies) in (("0-1", {"bind:0"}), ("2-3", {"bind:1"}))
