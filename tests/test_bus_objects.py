@@ -2,6 +2,7 @@
 """virtqemud's objects over its private socket and the bus: who may do what, and what a change says."""
 
 import os
+import signal
 
 import pytest
 from gi.repository import Gio, GLib
@@ -76,6 +77,18 @@ def test_autodestroy_ends_with_the_connection(guest):
     assert stack.get(path, DOMAIN, "Active") is True
     link.close_sync(None)
     wait_for(lambda: not stack.get(path, DOMAIN, "Active"), 20, "end of the guest")
+
+
+def test_autodestroy_outlives_the_daemon(guest):
+    """The daemon's end is no client's going: it ends cleanly, and the guest goes on."""
+    stack, path = guest
+    link = peer(stack)
+    stack.call(path, DOMAIN + ".Create", GLib.Variant("(u)", (START_AUTODESTROY,)), name=None,
+               connection=link)
+    stack.kill("virtqemud", signal.SIGTERM)
+    assert "virtqemud: pid" in stack.log("stack") and "ended: status 0" in stack.log("stack")
+    assert link.is_closed() and stack.emulator_pid("guest") > 0
+    assert stack.get(path, DOMAIN, "Active") is True
 
 
 def test_autostart_is_a_property(guest):

@@ -96,17 +96,19 @@ open_socket(GError **error)
 VbHostWatch *
 vb_host_watch_new(VbHost *host, VbHostChanged changed, gpointer data, GError **error)
 {
-    const int fd = open_socket(error);
+    const gboolean is_recorded = strcmp(vb_host_get_sysfs(host), "/sys") != 0;
+    const int fd = is_recorded ? -1 : open_socket(error);
     VbHostWatch *watch;
 
-    if (fd < 0)
+    if (fd < 0 && !is_recorded)
         return NULL;
     watch = g_new0(VbHostWatch, 1);
     watch->host = host;
     watch->changed = changed;
     watch->data = data;
     watch->fd = fd;
-    watch->source = g_unix_fd_add(fd, G_IO_IN, on_readable, watch);
+    if (fd >= 0)
+        watch->source = g_unix_fd_add(fd, G_IO_IN, on_readable, watch);
     return watch;
 }
 
@@ -117,6 +119,7 @@ vb_host_watch_free(VbHostWatch *watch)
         return;
     g_clear_handle_id(&watch->timer, g_source_remove);
     g_clear_handle_id(&watch->source, g_source_remove);
-    close(watch->fd);
+    if (watch->fd >= 0)
+        close(watch->fd);
     g_free(watch);
 }

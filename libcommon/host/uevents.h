@@ -6,8 +6,9 @@
 typedef struct _VbHostWatch VbHostWatch;
 typedef void (*VbHostChanged)(VbHost *host, gpointer data);
 
-/* Invalidates @host at each such event; @changed runs from the loop once the events of a change have stopped coming. NULL
- * with @error: no netlink socket (SYSTEM_ERROR) */
+/* Invalidates @host at each such event; @changed runs from the loop once the events of a change have stopped coming. This
+ * machine's events say nothing of a recorded host: there is only the trigger then. NULL with @error: no netlink socket
+ * (SYSTEM_ERROR) */
 VbHostWatch *vb_host_watch_new(VbHost *host, VbHostChanged changed, gpointer data, GError **error);
 void vb_host_watch_free(VbHostWatch *watch);
 /* The same as an event: for those who know that something changed. */

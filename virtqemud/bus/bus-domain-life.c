@@ -16,14 +16,27 @@ get_flags(GVariant *args)
 /* auto-destroy: a token per start, so that a caller that goes ends only what that start made */
 
 typedef struct {
-    QemuManager *manager;
+    QemuBus *bus; /* NULL: the daemon ends, which is no caller's going */
 } AutoDestroy;
 
 static void
 caller_gone(gpointer data)
 {
     g_autofree AutoDestroy *token = data;
-    qemu_manager_caller_gone(token->manager, token);
+    if (!token->bus)
+        return;
+    g_hash_table_remove(token->bus->callers, token);
+    qemu_manager_caller_gone(token->bus->manager, token);
+}
+
+void
+qemu_bus_forget_callers(QemuBus *bus)
+{
+    GHashTableIter iter;
+    gpointer token;
+    g_hash_table_iter_init(&iter, bus->callers);
+    while (g_hash_table_iter_next(&iter, &token, NULL))
+        ((AutoDestroy *)token)->bus = NULL;
 }
 
 /**
@@ -35,7 +48,8 @@ void
 qemu_bus_auto_destroy(QemuDomain *domain, VbCall *call)
 {
     AutoDestroy *token = g_new(AutoDestroy, 1);
-    token->manager = domain->manager;
+    token->bus = vb_object_get_data(vb_service_find(vb_call_get_service(call), QEMU_BUS_ROOT));
+    g_hash_table_add(token->bus->callers, token);
     qemu_domain_set_auto_destroy(domain, token);
     vb_call_on_disconnect(call, caller_gone, token);
 }

@@ -19,6 +19,7 @@ struct _QemuBus {
     VbService *service;
     QemuManager *manager;
     VbObject *root;
+    GHashTable *callers;             /* who end guests with their connection; set of AutoDestroy */
     GHashTable *domains;             /* QemuDomain -> VbObject */
     guint version;                   /* of the default emulator; 0: not known */
     QemuBusScopes *scopes;           /* NULL: without a bus */
@@ -39,6 +40,7 @@ GVariant *qemu_bus_paths(GPtrArray *domains); /* (transfer floating) ao, of Qemu
 
 /* bus-domain-life.c */
 void qemu_bus_auto_destroy(QemuDomain *domain, VbCall *call);
+void qemu_bus_forget_callers(QemuBus *bus); /* the bus ends before their connections do */
 
 /* replies of asynchronous core functions; data: the deferred VbCall */
 void qemu_bus_done(QemuDomain *domain, GError *error, gpointer data);

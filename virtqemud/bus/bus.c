@@ -293,6 +293,7 @@ qemu_bus_new(VbService *service, QemuManager *manager)
     bus->manager = manager;
     bus->domains = g_hash_table_new(NULL, NULL);
     bus->records = g_hash_table_new_full(NULL, NULL, NULL, qemu_bus_record_free);
+    bus->callers = g_hash_table_new(NULL, NULL);
     bus->root = vb_service_export(service, QEMU_BUS_ROOT, interfaces, bus);
     if (vb_service_bus(service))
         bus->scopes = qemu_bus_scopes_new(vb_service_bus(service), vb_service_is_session(service));
@@ -313,6 +314,8 @@ qemu_bus_free(QemuBus *bus)
     qemu_bus_scopes_free(bus->scopes);
     qemu_manager_set_listener(bus->manager, &nobody, NULL);
     vb_jobs_set_listener(bus->manager->jobs, NULL, NULL);
+    qemu_bus_forget_callers(bus);
+    g_hash_table_unref(bus->callers);
     vb_host_watch_free(bus->host_watch);
     g_hash_table_unref(bus->domains);
     g_hash_table_unref(bus->records);
