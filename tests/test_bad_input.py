@@ -187,6 +187,15 @@ def test_full_disk_while_defining(make_stack, guest_xml):
         root.rmdir()
 
 
+def test_malformed_device(stack, neighbour, tmp_path):
+    """Nobody can say what it was to be: libvirt's users know it as the definition of a device."""
+    path = tmp_path / "device.xml"
+    path.write_text("<disk type='file'><target")
+    for verb in ("attach-device", "detach-device", "update-device"):
+        err = stack.virsh(verb, "neighbour", str(path), check=False).err
+        assert "(device_definition):1:" in err and "^" in err, err
+
+
 def test_unknown_things(stack, neighbour):
     assert "failed to get domain 'nobody'" in stack.virsh("dominfo", "nobody", check=False).err
     result = stack.virsh("vol-list", "default", check=False)

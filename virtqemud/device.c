@@ -163,6 +163,14 @@ root_name(const char *xml)
     return name;
 }
 
+/* Text without a root element: whatever it was to be, users know it as "(device_definition)". */
+typedef struct {
+    char *text;
+} Malformed;
+static const VbXmlField malformed_fields[] = {VB_XML_STR(Malformed, text, ".")};
+static VB_XML_TYPE(malformed_type, Malformed, "device", malformed_fields,
+                   .document = "device_definition");
+
 /**
  * qemu_device_parse:
  * @xml: one element of <devices>
@@ -181,6 +189,10 @@ qemu_device_parse(const char *xml, guint flags, GError **error)
     gpointer parsed;
     if (!kind) {
         vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "unknown device type '%s'", element);
+        return NULL;
+    }
+    if (!element) {
+        vb_xml_free(&malformed_type, vb_xml_parse(&malformed_type, xml, -1, error));
         return NULL;
     }
     parsed = vb_xml_parse_full(kind->type, xml, -1,

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "define.h"
+#include "domain-private.h"
 #include "define-read.h"
 #include "guest-job.h"
 #include "store/store.h"
@@ -80,6 +81,7 @@ define(QemuManager *manager, VbDomainDef **def, GError **error)
         domain = qemu_manager_add(manager, (*def)->name, &(*def)->uuid);
     qemu_domain_set_config(domain, g_steal_pointer(def));
     domain->is_updated = qemu_domain_is_active(domain);
+    qemu_domain_save(domain);
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
     qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_DEFINED,
                                is_redefined ? VIR_DOMAIN_EVENT_DEFINED_UPDATED

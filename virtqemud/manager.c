@@ -4,6 +4,7 @@
 #include "manager.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "define.h"
 #include "domain-private.h"
 #include "save.h"
@@ -35,8 +36,15 @@ make_folders(QemuManager *manager, GError **error)
         {manager->lib_dir, 0751},    {manager->log_dir, 0700},       {manager->channel_dir, 0755},
     };
     for (guint i = 0; i < G_N_ELEMENTS(folders); i++) {
-        if (!vb_store_mkdir(folders[i].path, folders[i].mode, error))
+        g_autoptr(GError) local = NULL;
+        if (vb_store_mkdir(folders[i].path, folders[i].mode, &local))
+            continue;
+        if (folders[i].path != manager->log_dir) {
+            g_propagate_error(error, g_steal_pointer(&local));
             return FALSE;
+        }
+        /* a disk full of logs, or a file in its place, must not keep guests from being managed */
+        vb_log_warning(NULL, "no logs of guests: %s", local->message);
     }
     return TRUE;
 }

@@ -277,8 +277,10 @@ setup_open(ChildSetup *setup, GError **error)
         return FALSE;
     setup->log_fd =
         open(spec->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (setup->log_fd < 0)
-        return vb_error_set_errno(error, errno, "failed to open logfile %s", spec->log_path);
+    if (setup->log_fd < 0) {
+        g_warning("failed to open logfile %s: %s", spec->log_path, g_strerror(errno));
+        setup->log_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    }
     setup->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (setup->null_fd < 0)
         return vb_error_set_errno(error, errno, "cannot open /dev/null");

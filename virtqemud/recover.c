@@ -168,6 +168,7 @@ take_up(QemuDomain *domain, QemuStatus *status)
     domain->unfinished = g_steal_pointer(&status->unfinished);
     domain->has_fake_reboot = status->has_fake_reboot;
     domain->is_shutting_down = status->is_shutting_down;
+    domain->is_updated = status->is_updated && domain->config;
     domain->last_event = status->last_event;
     domain->facts->balloon_kib = domain->live->current_memory_kib;
     qemu_manager_take_id(domain->manager, domain);
@@ -239,6 +240,64 @@ recover_guest(QemuManager *manager, QemuStatus *status)
         conclude_dead(domain, &replay, was_starting);
 }
 
+/* ---- status files that cannot be read: what else says that the guest runs ---- */
+
+/* the number in the name of its folder, "domain-7-NAME"; -1: none */
+static int
+find_id(QemuManager *manager, const QemuDomain *domain)
+{
+    g_autoptr(GDir) dir = g_dir_open(manager->lib_dir, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        QemuDomain asked = *domain;
+        char *end = NULL;
+        g_autofree char *wanted = NULL, *path = NULL;
+
+        if (!g_str_has_prefix(name, "domain-"))
+            continue;
+        asked.id = (int)g_ascii_strtoll(name + strlen("domain-"), &end, 10);
+        wanted = qemu_manager_domain_dir(manager, &asked);
+        path = g_build_filename(manager->lib_dir, name, NULL);
+        if (*end == '-' && g_str_equal(wanted, path))
+            return asked.id;
+    }
+    return -1;
+}
+
+/* A stored guest whose emulator holds the lock of its pid file: it runs, with the stored definition as far as is known; its
+ * state is what the emulator says as soon as the monitor answers. TRUE: found, the file is written anew. */
+static gboolean
+recover_without_status(QemuManager *manager, const char *file)
+{
+    g_autofree char *name = g_strndup(file, strlen(file) - strlen(".xml"));
+    g_autofree char *pidfile = qemu_manager_pidfile_path(manager, name);
+    QemuDomain *domain = g_hash_table_lookup(manager->by_name, name);
+    const Replay replay = {.domain = domain};
+    g_autofree char *folder = NULL;
+    pid_t pid = 0;
+
+    if (!domain || !domain->config || domain->live ||
+        probe(manager, pidfile, domain->uuid_text, &pid) != QEMU_PROCESS_ALIVE)
+        return FALSE;
+    domain->id = find_id(manager, domain);
+    if (domain->id < 0)
+        return FALSE;
+    domain->live = vb_domain_copy(domain->config);
+    vb_domain_assign_aliases(domain->live);
+    domain->live->has_id = TRUE;
+    domain->live->id = domain->id;
+    domain->state = VIR_DOMAIN_RUNNING;
+    domain->reason = VIR_DOMAIN_RUNNING_UNKNOWN;
+    domain->facts->balloon_kib = domain->live->current_memory_kib;
+    folder = qemu_manager_domain_dir(manager, domain);
+    domain->monitor_path = g_build_filename(folder, "monitor.sock", NULL);
+    g_ptr_array_add(domain->owed, g_strconcat("dir ", folder, NULL));
+    qemu_manager_take_id(manager, domain);
+    resume_watch(domain, pid, &replay, FALSE);
+    return TRUE;
+}
+
 /* ---- pid files without a guest: the daemon died before it wrote a status file, or after it removed one ---- */
 
 static void
@@ -283,6 +342,8 @@ qemu_manager_recover(QemuManager *manager)
         g_autoptr(QemuStatus) status = qemu_status_read(path, &error);
         if (status)
             recover_guest(manager, status);
+        else if (recover_without_status(manager, names->pdata[i]))
+            g_warning("status file %s is made anew: %s", path, error->message);
         else
             g_warning("status file %s is left alone: %s", path, error->message);
     }

@@ -58,7 +58,7 @@ typedef struct {
     /* ours */
     char *epoch, *step;
     guint64 last_event;
-    gboolean is_shutting_down;
+    gboolean is_shutting_down, is_updated;
     char *auto_nodes, *auto_cpus;   /* as libvirt calls advice, whoever gave it */
     char *image, *temporary, *runs; /* of an unfinished save or restore */
     GPtrArray *owed;
@@ -94,6 +94,7 @@ static const VbXmlField status_fields[] = {
     VB_XML_UINT64(StatusFile, last_event, "virtbus/@lastEvent", .flags = VB_XML_ZERO_IS_VALUE),
     VB_XML_STR(StatusFile, step, "virtbus/@step"),
     VB_XML_PRESENT(StatusFile, is_shutting_down, "virtbus/shuttingDown"),
+    VB_XML_PRESENT(StatusFile, is_updated, "virtbus/updated"),
     VB_XML_STR(StatusFile, runs, "virtbus/unfinished/@running"),
     VB_XML_STR(StatusFile, image, "virtbus/unfinished/@image"),
     VB_XML_STR(StatusFile, temporary, "virtbus/unfinished/@temporary"),
@@ -154,6 +155,7 @@ qemu_status_write(QemuDomain *domain, GError **error)
     file->last_event = domain->last_event;
     file->step = domain->is_starting ? g_strdup("starting") : NULL;
     file->is_shutting_down = domain->is_shutting_down;
+    file->is_updated = domain->is_updated;
     add_lists(domain, file);
     file->live = domain->live;
     g_autofree char *text =
@@ -246,6 +248,7 @@ qemu_status_read(const char *path, GError **error)
     status->last_event = file->last_event;
     status->is_starting = g_strcmp0(file->step, "starting") == 0;
     status->is_shutting_down = file->is_shutting_down;
+    status->is_updated = file->is_updated;
     status->has_fake_reboot = file->has_fake_reboot;
     status->monitor_path = g_steal_pointer(&file->monitor_path);
     status->auto_nodes = g_steal_pointer(&file->auto_nodes);

@@ -20,7 +20,7 @@ typedef struct {
     GArray *vcpu_tids;
     GPtrArray *taint, *owed;
     QemuUnfinished *unfinished; /* a save or restore that was under way; NULL */
-    gboolean is_starting, is_shutting_down, has_fake_reboot, is_transient, is_ours;
+    gboolean is_starting, is_shutting_down, is_updated, has_fake_reboot, is_transient, is_ours;
     guint64 last_event;
     char *epoch;
 } QemuStatus;
