@@ -91,7 +91,7 @@ def test_dbus_methods(victims):
                 try:
                     victims.call(path, method, args, connection=bus)
                 except GLib.Error as error:
-                    if "internal error" in error.message or "Timeout" in error.message:
+                    if "internal error" in error.message or "Timeout was reached" in error.message:
                         internal.append((method, args.print_(False)[:200], error.message))
                 if time.monotonic() - began > 3:
                     slow.append((method, args.print_(False)[:200]))

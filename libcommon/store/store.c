@@ -114,7 +114,7 @@ gboolean
 vb_store_remove(const char *path, GError **error)
 {
     if (unlink(path) < 0) {
-        if (errno == ENOENT)
+        if (errno == ENOENT || errno == ENAMETOOLONG) /* a name that no file can have */
             return TRUE;
         return vb_error_set_errno(error, errno, "cannot remove file '%s'", path);
     }
