@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "base/error.h"
 #include "define.h"
+#include "guest-job.h"
 #include "store/store.h"
 
 gboolean
@@ -155,6 +156,8 @@ check_rename(QemuDomain *domain, const char *new_name, guint flags, GError **err
     if (g_hash_table_contains(domain->manager->by_name, new_name))
         return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
                             "domain with name '%s' already exists", new_name);
+    if (!qemu_job_check_none(domain, error))
+        return FALSE;
     if (qemu_manager_count_metadata(domain->manager, "snapshot", domain->name))
         return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
                             "cannot rename domain with snapshots");

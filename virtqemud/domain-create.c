@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Transient guests: a definition that lives as long as its emulator. */
+/* Transient guests: a definition that lives as long as its emulator; and stored ones that are filled in at their start. */
 #include "base/error.h"
 #include "define.h"
 #include "domain-private.h"
+#include "guest-job.h"
 
 #include <string.h>
 
@@ -44,6 +45,8 @@ qemu_manager_find_or_add(QemuManager *manager, const VbDomainDef *def, QemuDomai
     if (domain && (qemu_domain_is_active(domain) || domain->starting))
         return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
                             "domain '%s' is already active as '%s'", domain->name, domain->name);
+    if (domain && !qemu_job_check_none(domain, error))
+        return FALSE;
     QemuDomain *namesake = g_hash_table_lookup(manager->by_name, def->name);
     if (namesake && namesake != domain)
         return vb_error_set(error, VIR_ERR_OPERATION_FAILED,
@@ -76,4 +79,61 @@ qemu_manager_create(QemuManager *manager, const char *xml, guint flags, QemuDone
     }
     const QemuStartPlan plan = {.live = def, .flags = flags};
     qemu_domain_start_plan(domain, &plan, done, data);
+}
+
+/* ---- stored definitions that lack something ---- */
+
+/* What was stored here or by libvirt is complete; what somebody put into the folder by hand may not be. */
+typedef struct {
+    QemuDomain *domain;
+    char *xml;
+    guint flags;
+    QemuDone done;
+    gpointer data;
+} Completion;
+
+gboolean
+qemu_definition_is_filled_in(const VbDomainDef *def)
+{
+    return def->emulator && def->os.arch && def->os.machine;
+}
+
+static void
+complete(gpointer data)
+{
+    Completion *completion = data;
+    QemuDomain *domain = completion->domain;
+    GError *error = NULL;
+    VbDomainDef *def =
+        domain->manager ? qemu_manager_parse(domain->manager, completion->xml, 0, &error) : NULL;
+    if (def && domain->config && !qemu_definition_is_filled_in(domain->config)) {
+        qemu_domain_set_config(domain, g_steal_pointer(&def));
+        qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
+    }
+    if (!error && domain->config && !qemu_definition_is_filled_in(domain->config))
+        vb_error_set(&error, VIR_ERR_CONFIG_UNSUPPORTED, "no emulator for domain '%s'",
+                     domain->name);
+    if (error)
+        qemu_domain_finish_later(domain, error, completion->done, completion->data);
+    else
+        qemu_domain_start(domain, completion->flags, completion->done, completion->data);
+    g_clear_pointer(&def, vb_domain_free);
+    qemu_domain_unref(domain);
+    g_free(completion->xml);
+    g_free(completion);
+}
+
+/* Fills the stored definition in, as if it were defined now, then starts. */
+void
+qemu_domain_complete_and_start(QemuDomain *domain, guint flags, QemuDone done, gpointer data)
+{
+    Completion *completion = g_new(Completion, 1);
+    *completion = (Completion){
+        .domain = qemu_domain_ref(domain),
+        .xml = vb_domain_format(domain->config, VB_DOMAIN_FORMAT_SECURE),
+        .flags = flags,
+        .done = done,
+        .data = data,
+    };
+    qemu_manager_prepare(domain->manager, completion->xml, complete, completion);
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include "manager.h"
 #include "save-image.h"
+#include "snapshot.h"
 
 QemuDomain *qemu_domain_new(QemuManager *manager, const char *name, const VbUuid *uuid);
 /* Drops everything that watches the emulator; the emulator runs on. */
@@ -29,18 +30,27 @@ void qemu_domain_conclude(QemuDomain *domain, int stopped_detail, int reason, gb
 void qemu_domain_end(QemuDomain *domain, int stopped_detail, int reason, QemuDone done,
                      gpointer data);
 
+/* The same for one that may have something to write: asked first, as when it is destroyed. */
+void qemu_domain_end_softly(QemuDomain *domain, int stopped_detail, int reason, QemuDone done,
+                            gpointer data);
+
 /* domain-create.c: name and UUID of @def must mean one guest, that does not run, or none, which is added then */
 gboolean qemu_manager_find_or_add(QemuManager *manager, const VbDomainDef *def,
                                   QemuDomain **ret_domain, GError **error);
 void qemu_manager_refuse_later(GError *error, QemuDone done,
                                gpointer data); /* takes @error; done with a NULL domain */
 
+/* Fills the stored definition in, as if it were defined now, then starts. */
+void qemu_domain_complete_and_start(QemuDomain *domain, guint flags, QemuDone done, gpointer data);
+gboolean qemu_definition_is_filled_in(const VbDomainDef *def);
+
 /* What is started; live and image are taken */
 typedef struct {
     VbDomainDef *live;
-    guint flags;          /* virDomainCreateFlags */
-    QemuSaveImage *image; /* restored, not booted; NULL */
-    gboolean is_managed;  /* the image is used up */
+    guint flags;                   /* virDomainCreateFlags */
+    QemuSaveImage *image;          /* restored, not booted; NULL */
+    gboolean is_managed;           /* the image is used up */
+    const VbSnapshotDef *snapshot; /* internal: loaded, not booted; copied; NULL */
 } QemuStartPlan;
 
 /* save-restore.c */

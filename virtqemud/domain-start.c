@@ -6,11 +6,13 @@
 #include "command/command.h"
 #include "define.h"
 #include "domain-private.h"
+#include "guest-job.h"
 #include "monitor.h"
 #include "placement.h"
 #include "prepare.h"
 #include "resctrl.h"
 #include "save.h"
+#include "snapshot-op.h"
 #include "status.h"
 #include "store/store.h"
 #include "tuning.h"
@@ -33,11 +35,12 @@ struct _QemuTransition {
     gpointer data;
     guint deadline;
     goffset log_offset;
-    guint n_pending;      /* QMP commands under way */
-    gboolean awaits_caps; /* on_caps or on_advice will come, and needs this */
-    QemuCaps *caps;       /* while advice is awaited */
-    QemuSaveImage *image; /* restored from; NULL: it boots */
-    gboolean is_managed;  /* the image is used up */
+    guint n_pending;         /* QMP commands under way */
+    gboolean awaits_caps;    /* on_caps or on_advice will come, and needs this */
+    QemuCaps *caps;          /* while advice is awaited */
+    QemuSaveImage *image;    /* restored from; NULL: it boots */
+    gboolean is_managed;     /* the image is used up */
+    VbSnapshotDef *snapshot; /* loaded from the disks; NULL: it is not */
     gboolean is_loading, is_loaded, may_run;
     GError *error; /* the first */
 };
@@ -61,6 +64,7 @@ start_free(QemuTransition *start)
     g_clear_error(&start->error);
     qemu_caps_unref(start->caps);
     qemu_save_image_free(start->image);
+    vb_snapshot_free(start->snapshot);
     qemu_domain_unref(start->domain);
     g_free(start);
 }
@@ -87,6 +91,22 @@ tell_restored(QemuTransition *start)
     }
     qemu_crash_point("restore-runs");
     qemu_unfinished_use_up(domain);
+}
+
+/* "started" was told when the snapshot was loaded. */
+static void
+tell_from_snapshot(QemuTransition *start)
+{
+    QemuDomain *domain = start->domain;
+    if (stays_paused(start)) {
+        qemu_domain_set_state(domain, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_FROM_SNAPSHOT);
+        qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_SUSPENDED,
+                                   VIR_DOMAIN_EVENT_SUSPENDED_FROM_SNAPSHOT);
+    } else {
+        qemu_domain_set_state(domain, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_FROM_SNAPSHOT);
+        qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_RESUMED,
+                                   VIR_DOMAIN_EVENT_RESUMED_FROM_SNAPSHOT);
+    }
 }
 
 static void
@@ -116,6 +136,8 @@ start_succeed(QemuTransition *start)
                              VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_REASON_DOMAIN_STARTED);
     if (start->image)
         tell_restored(start);
+    else if (start->snapshot)
+        tell_from_snapshot(start);
     else
         tell_booted(start);
     qemu_crash_point("start-event");
@@ -149,7 +171,7 @@ finish_failure(QemuTransition *start)
         qemu_manager_drop_id(domain->manager, domain);
     qemu_domain_set_state(domain, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_RUN);
-    if (!domain->config && domain->manager)
+    if (!domain->config && domain->manager && !domain->is_kept)
         qemu_manager_remove(domain->manager, domain);
     done(domain, error, data);
     qemu_stop_tell_waiters(domain); /* who destroyed it meanwhile */
@@ -338,10 +360,9 @@ static void
 set_memory(QemuDomain *domain)
 {
     const VbDomainDef *def = domain->live;
-    domain->facts->balloon_kib =
-        domain->starting->image ? def->current_memory_kib : def->memory_kib;
-    if (domain->starting->image || !def->memballoon ||
-        def->memballoon->model == VB_DOMAIN_MEMBALLOON_NONE ||
+    gboolean is_loaded = domain->starting->image || domain->starting->snapshot;
+    domain->facts->balloon_kib = is_loaded ? def->current_memory_kib : def->memory_kib;
+    if (is_loaded || !def->memballoon || def->memballoon->model == VB_DOMAIN_MEMBALLOON_NONE ||
         def->current_memory_kib >= def->memory_kib || def->current_memory_kib == 0)
         return;
     g_autofree char *arguments = vb_json_object("u:value", def->current_memory_kib * 1024, NULL);
@@ -410,8 +431,71 @@ void
 qemu_start_migration_event(QemuDomain *domain, const char *status)
 {
     QemuTransition *start = domain->starting;
-    if (start->is_loading && !start->error && g_strcmp0(status, "completed") == 0)
+    if (start->image && start->is_loading && !start->error && g_strcmp0(status, "completed") == 0)
         on_loaded(start);
+}
+
+/* ---- from an internal snapshot ---- */
+
+#define LOAD_JOB "virtbus-snapshot-load"
+
+/* Loading may take its time, as with an image. */
+static void
+load_snapshot(QemuDomain *domain)
+{
+    QemuTransition *start = domain->starting;
+    g_autofree char *arguments =
+        qemu_snapshot_job_arguments(domain->live, start->snapshot, "snapshot-load", LOAD_JOB);
+    g_clear_handle_id(&start->deadline, g_source_remove);
+    start->is_loading = TRUE;
+    start->n_pending++;
+    ask(domain, "snapshot-load", arguments, NULL);
+}
+
+static void
+on_snapshot_loaded(QemuTransition *start)
+{
+    QemuDomain *domain = start->domain;
+    start->is_loading = FALSE;
+    start->is_loaded = TRUE;
+    domain->is_starting = FALSE;
+    qemu_domain_emit_lifecycle(domain, VIR_DOMAIN_EVENT_STARTED,
+                               VIR_DOMAIN_EVENT_STARTED_FROM_SNAPSHOT);
+    qemu_domain_save(domain);
+    qemu_crash_point("snapshot-loaded");
+    ask(domain, "job-dismiss", "{\"id\":\"" LOAD_JOB "\"}", NULL);
+    if (!stays_paused(start))
+        ask(domain, "cont", NULL, NULL);
+    start->n_pending--; /* the job's; at least the dismissal's answer is to come */
+}
+
+static void
+on_load_jobs(const VbJson *result, QemuDomain *domain)
+{
+    QemuTransition *start = domain->starting;
+    for (const VbJson *job = vb_json_first(result); job; job = vb_json_next(job)) {
+        const char *why = vb_json_get_string(job, "error");
+        GError *error = NULL;
+        if (g_strcmp0(vb_json_get_string(job, "id"), LOAD_JOB) != 0 || !start->is_loading)
+            continue;
+        if (!why) {
+            on_snapshot_loaded(start);
+            continue;
+        }
+        start->is_loading = FALSE;
+        vb_error_set(&error, VIR_ERR_OPERATION_FAILED, "%s", why);
+        start_fail(start, error);
+    }
+}
+
+void
+qemu_start_job_event(QemuDomain *domain, const VbJson *details)
+{
+    QemuTransition *start = domain->starting;
+    if (start->is_loading && start->snapshot && !start->error &&
+        g_strcmp0(vb_json_get_string(details, "id"), LOAD_JOB) == 0 &&
+        g_strcmp0(vb_json_get_string(details, "status"), "concluded") == 0)
+        ask(domain, "query-jobs", NULL, on_load_jobs);
 }
 
 static void
@@ -440,6 +524,8 @@ go_on(QemuDomain *domain)
 {
     if (domain->starting->image)
         load_image(domain);
+    else if (domain->starting->snapshot)
+        load_snapshot(domain);
     else if (!stays_paused(domain->starting))
         ask(domain, "cont", NULL, NULL);
 }
@@ -513,35 +599,6 @@ qemu_domain_owe(QemuDomain *domain, const char *kind, const char *what)
     g_ptr_array_add(domain->owed, g_strdup_printf("%s %s", kind, what));
 }
 
-/* Source: libvirt's log: time, version line, the command line as a shell would take it */
-static void
-write_log_header(QemuTransition *start, const QemuCommand *command, const QemuCaps *caps)
-{
-    QemuDomain *domain = start->domain;
-    g_autofree char *path = qemu_manager_log_path(domain->manager, domain->name);
-    g_autofree char *shell = qemu_command_to_log(command);
-    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-    g_autofree char *time = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
-    struct utsname host = {0};
-    guint version = caps ? qemu_caps_get_version(caps) : 0;
-    (void)uname(&host);
-    g_autofree char *text = g_strdup_printf("%s.%03d+0000: starting up virtbus, qemu version: "
-                                            "%u.%u.%u%s, kernel: %s, hostname: %s\n%s\n",
-                                            time, g_date_time_get_microsecond(now) / 1000,
-                                            version / 1000000, version / 1000 % 1000,
-                                            version % 1000, caps ? qemu_caps_get_package(caps) : "",
-                                            host.release, host.nodename, shell);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    struct stat info;
-    if (fd < 0)
-        return; /* the spawn will name the error */
-    if (write(fd, text, strlen(text)) < 0)
-        g_warning("cannot write to %s: %s", path, g_strerror(errno));
-    if (fstat(fd, &info) == 0)
-        start->log_offset = info.st_size;
-    close(fd);
-}
-
 static gboolean
 spawn(QemuTransition *start, const QemuCommand *command, QemuPrepared *prepared, GError **error)
 {
@@ -595,7 +652,7 @@ launch(QemuTransition *start, QemuCaps *caps, GError **error)
     if (!command || !qemu_status_write(domain, error))
         return FALSE;
     qemu_crash_point("start-prepared");
-    write_log_header(start, command, caps);
+    start->log_offset = qemu_prepare_log(domain, command, caps);
     if (!spawn(start, command, prepared, error))
         return FALSE;
     qemu_crash_point("start-spawned");
@@ -666,6 +723,7 @@ qemu_domain_start_plan(QemuDomain *domain, const QemuStartPlan *plan, QemuDone d
     start->flags = plan->flags;
     start->image = plan->image;
     start->is_managed = plan->is_managed;
+    start->snapshot = plan->snapshot ? vb_snapshot_copy(plan->snapshot) : NULL;
     start->done = done;
     start->data = data;
     domain->starting = start;
@@ -689,61 +747,6 @@ qemu_domain_start_plan(QemuDomain *domain, const QemuStartPlan *plan, QemuDone d
     qemu_caps_cache_get(domain->manager->caps, live->emulator, accel, on_caps, start);
 }
 
-/* What was stored here or by libvirt is complete; what somebody put into the folder by hand may not be. */
-typedef struct {
-    QemuDomain *domain;
-    char *xml;
-    guint flags;
-    QemuDone done;
-    gpointer data;
-} Completion;
-
-static gboolean
-is_filled_in(const VbDomainDef *def)
-{
-    return def->emulator && def->os.arch && def->os.machine;
-}
-
-static void
-complete(gpointer data)
-{
-    Completion *completion = data;
-    QemuDomain *domain = completion->domain;
-    GError *error = NULL;
-    VbDomainDef *def =
-        domain->manager ? qemu_manager_parse(domain->manager, completion->xml, 0, &error) : NULL;
-    if (def && domain->config && !is_filled_in(domain->config)) {
-        qemu_domain_set_config(domain, g_steal_pointer(&def));
-        qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
-    }
-    if (!error && domain->config && !is_filled_in(domain->config))
-        vb_error_set(&error, VIR_ERR_CONFIG_UNSUPPORTED, "no emulator for domain '%s'",
-                     domain->name);
-    if (error)
-        qemu_domain_finish_later(domain, error, completion->done, completion->data);
-    else
-        qemu_domain_start(domain, completion->flags, completion->done, completion->data);
-    g_clear_pointer(&def, vb_domain_free);
-    qemu_domain_unref(domain);
-    g_free(completion->xml);
-    g_free(completion);
-}
-
-/* Fills the stored definition in, as if it were defined now, then starts. */
-static void
-complete_and_start(QemuDomain *domain, guint flags, QemuDone done, gpointer data)
-{
-    Completion *completion = g_new(Completion, 1);
-    *completion = (Completion){
-        .domain = qemu_domain_ref(domain),
-        .xml = vb_domain_format(domain->config, VB_DOMAIN_FORMAT_SECURE),
-        .flags = flags,
-        .done = done,
-        .data = data,
-    };
-    qemu_manager_prepare(domain->manager, completion->xml, complete, completion);
-}
-
 /**
  * qemu_domain_start:
  * @flags: virDomainCreateFlags; AUTODESTROY is the caller's to arrange with qemu_domain_set_auto_destroy
@@ -759,10 +762,10 @@ qemu_domain_start(QemuDomain *domain, guint flags, QemuDone done, gpointer data)
         vb_error_set(&error, VIR_ERR_OPERATION_INVALID, "domain is already running");
     else if (!domain->config || !domain->manager)
         vb_error_set(&error, VIR_ERR_NO_DOMAIN, "no domain with matching name '%s'", domain->name);
-    if (error)
+    if (error || !qemu_job_check_none(domain, &error))
         qemu_domain_finish_later(domain, error, done, data);
-    else if (!is_filled_in(domain->config))
-        complete_and_start(domain, flags, done, data);
+    else if (!qemu_definition_is_filled_in(domain->config))
+        qemu_domain_complete_and_start(domain, flags, done, data);
     else
         qemu_restore_or_boot(domain, flags, done, data);
 }

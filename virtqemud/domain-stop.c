@@ -102,7 +102,7 @@ static void
 log_end(QemuDomain *domain, int reason)
 {
     static const char *const words[] = {"unknown",  "shutdown", "destroyed", "crashed",
-                                        "migrated", "saved",    "failed"};
+                                        "migrated", "saved",    "failed",    "from-snapshot"};
     g_autofree char *path = qemu_manager_log_path(domain->manager, domain->name);
     g_autoptr(GDateTime) now = g_date_time_new_now_utc();
     g_autofree char *time = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
@@ -161,8 +161,10 @@ qemu_domain_conclude(QemuDomain *domain, int stopped_detail, int reason, gboolea
     qemu_manager_drop_id(manager, domain);
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_RUN | QEMU_DOMAIN_CHANGED_CONFIG |
                                     QEMU_DOMAIN_CHANGED_MEMORY);
-    if (!domain->config)
+    if (!domain->config && !domain->is_kept)
         qemu_manager_remove(manager, domain);
+    else
+        qemu_snapshot_recover(domain); /* it ended before its monitor could be asked */
 }
 
 /* ---- the process has ended ---- */
@@ -238,6 +240,17 @@ qemu_domain_on_exited(QemuProcess *process, int wait_status, gpointer data)
 
 /* ---- ending it ---- */
 
+static void
+add_waiter(QemuDomain *domain, QemuDone done, gpointer data)
+{
+    Waiter waiter = {done, data};
+    if (!domain->stopping) {
+        domain->stopping = g_new0(QemuStop, 1);
+        domain->stopping->waiters = g_array_new(FALSE, TRUE, sizeof(Waiter));
+    }
+    g_array_append_val(domain->stopping->waiters, waiter);
+}
+
 static gboolean
 kill_hard(gpointer data)
 {
@@ -286,6 +299,15 @@ qemu_domain_kill(QemuDomain *domain, int stopped_detail, int reason)
         domain->kill_source = g_timeout_add(SIGN_OF_LIFE_MS, kill_if_mute, domain);
 }
 
+void
+qemu_domain_end_softly(QemuDomain *domain, int stopped_detail, int reason, QemuDone done,
+                       gpointer data)
+{
+    add_waiter(domain, done, data);
+    g_clear_handle_id(&domain->kill_source, g_source_remove);
+    qemu_domain_kill(domain, stopped_detail, reason);
+}
+
 static gboolean
 on_graceful_timeout(gpointer data)
 {
@@ -309,17 +331,6 @@ qemu_domain_drop_stop(QemuDomain *domain)
     vb_error_set(&error, VIR_ERR_OPERATION_ABORTED,
                  "the daemon ends while domain '%s' is destroyed", domain->name);
     tell_waiters(domain, error);
-}
-
-static void
-add_waiter(QemuDomain *domain, QemuDone done, gpointer data)
-{
-    Waiter waiter = {done, data};
-    if (!domain->stopping) {
-        domain->stopping = g_new0(QemuStop, 1);
-        domain->stopping->waiters = g_array_new(FALSE, TRUE, sizeof(Waiter));
-    }
-    g_array_append_val(domain->stopping->waiters, waiter);
 }
 
 /**

@@ -82,6 +82,7 @@ qemu_domain_unref(QemuDomain *domain)
     g_ptr_array_unref(domain->owed);
     g_hash_table_unref(domain->consoles);
     qemu_unfinished_free(domain->unfinished);
+    qemu_snapshots_free(domain);
     qemu_job_free(domain->job);
     g_free(domain->monitor_path);
     g_free(domain->name);

@@ -16,6 +16,8 @@ typedef struct _QemuStop QemuStop;             /* who waits for the end; domain-
 typedef struct _QemuSave QemuSave;             /* a save under way; save.c */
 typedef struct _QemuUnfinished QemuUnfinished; /* what a restart must know of it; save.h */
 typedef struct _QemuGuestJob QemuGuestJob;     /* guest-job.c */
+typedef struct _QemuSnapshots QemuSnapshots;   /* snapshot.c */
+typedef struct _QemuSnapshotOp QemuSnapshotOp; /* an operation on them under way; snapshot-op.c */
 
 typedef struct {
     guint id; /* of <iothread> */
@@ -44,6 +46,7 @@ struct _QemuDomain {
     gboolean is_autostart;
     gboolean is_autostart_once; /* at the host's next boot alone */
     gboolean is_updated;        /* redefined while running */
+    QemuSnapshots *snapshots;   /* NULL: none */
 
     /* run time; valid while live != NULL */
     int id;                /* -1: not running */
@@ -71,7 +74,9 @@ struct _QemuDomain {
     QemuStop *stopping;
     QemuSave *saving;
     QemuUnfinished *unfinished;
-    QemuGuestJob *job;        /* the one under way, or the last; NULL: none */
+    QemuSnapshotOp *snapshot_op;
+    gboolean is_kept;  /* transient, and about to be started again: not forgotten when it ends */
+    QemuGuestJob *job; /* the one under way, or the last; NULL: none */
     struct _QemuAgent *agent; /* commands for the guest agent; agent.c. NULL: none so far */
     GQueue *plugs;            /* changes of devices, the one under way first; hotplug.c */
     GHashTable *consoles;     /* alias -> int + 1: our end of the socket pair handed out */
@@ -178,6 +183,7 @@ typedef enum {
     QEMU_DOMAIN_CHANGED_NAME = 1 << 5,
     QEMU_DOMAIN_CHANGED_RESCTRL = 1 << 6,  /* ResctrlMonitoring */
     QEMU_DOMAIN_CHANGED_REVISION = 1 << 7, /* Revision: by qemu_domain_set_config() alone */
+    QEMU_DOMAIN_CHANGED_SNAPSHOTS = 1 << 8,
 } QemuDomainChange;
 void qemu_domain_changed(QemuDomain *domain, guint changes);
 const char *qemu_domain_state_name(int state); /* "running", ... */

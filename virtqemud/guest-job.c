@@ -53,7 +53,7 @@ qemu_job_begin(QemuDomain *domain, const QemuJobSpec *spec, GError **error)
     const VbJobSpec handle_spec = {.operation = spec->name,
                                    .subject = spec->subject,
                                    .owner = spec->owner,
-                                   .cancel = on_cancel,
+                                   .cancel = spec->cancel ? on_cancel : NULL,
                                    .data = domain};
     qemu_job_free(domain->job);
     domain->job = g_new0(QemuGuestJob, 1);

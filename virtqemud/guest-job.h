@@ -18,7 +18,8 @@ typedef struct {
     int operation;       /* virDomainJobOperation */
     const char *subject; /* the guest, as the API names it */
     uid_t owner;
-    void (*cancel)(QemuDomain *domain); /* the job ends later, by its own hand */
+    void (*cancel)(
+        QemuDomain *domain); /* the job ends later, by its own hand; NULL: it cannot be cancelled */
 } QemuJobSpec;
 
 /* TIMEOUT "cannot acquire state change lock": another one is under way */

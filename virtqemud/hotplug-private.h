@@ -49,6 +49,7 @@ QemuPlugStep *qemu_plug_add_step(GPtrArray *steps, const char *command, char *ar
 
 void qemu_plug_release_tap(QemuDomain *domain, const VbDomainNet *net); /* before the guest ends */
 
+guint qemu_plug_next_number(const VbDomainDef *def); /* of an image that is added */
 void qemu_plug_attach(QemuPlug *plug);
 void qemu_plug_detach(QemuPlug *plug);
 void qemu_plug_update(QemuPlug *plug);

@@ -9,8 +9,8 @@
 
 /* ---- media ---- */
 
-static guint
-next_number(const VbDomainDef *def)
+guint
+qemu_plug_next_number(const VbDomainDef *def)
 {
     guint highest = 0;
     VB_DOMAIN_EACH(VbDomainDisk, disk, def->disks)
@@ -71,7 +71,7 @@ add_medium_nodes(QemuPlug *plug, const VbDomainDisk *disk, GPtrArray *steps, GEr
     VbDomainDisk drive = *disk;
     g_autoptr(QemuCaps) caps = qemu_plug_get_caps(plug->domain, error);
     g_autoptr(GPtrArray) nodes = NULL;
-    guint number = next_number(plug->domain->live);
+    guint number = qemu_plug_next_number(plug->domain->live);
     if (!caps || !qemu_prepare_disk(medium, error))
         return FALSE;
     medium->source.index = number++;

@@ -4,6 +4,7 @@
 #include "hotplug-private.h"
 
 #include "base/error.h"
+#include "guest-job.h"
 
 #include <string.h>
 
@@ -258,6 +259,8 @@ begin(QemuPlug *plug, VbDomainDef **ret_live, GError **error)
         return FALSE;
     if (*ret_live && plug->domain->starting)
         return vb_error_set(error, VIR_ERR_OPERATION_INVALID, "domain is being started");
+    if (!qemu_job_check_none(plug->domain, error))
+        return FALSE;
     if (plug->kind != DETACH_ALIAS) {
         plug->device = qemu_device_parse(plug->xml, *ret_live ? QEMU_DEVICE_LIVE : 0, error);
         if (!plug->device)

@@ -191,7 +191,7 @@ remove_files(QemuDomain *domain, guint flags, const char *nvram, GError **error)
         !vb_store_remove(nvram, error))
         return FALSE;
     if (!qemu_domain_is_active(domain) && (flags & VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA))
-        qemu_manager_remove_metadata(manager, "snapshot", domain->name);
+        qemu_snapshots_discard(domain);
     if (!qemu_domain_is_active(domain) && (flags & VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA))
         qemu_manager_remove_metadata(manager, "checkpoint", domain->name);
     qemu_crash_point("undefine-before-remove");
@@ -347,5 +347,6 @@ qemu_manager_load(QemuManager *manager, GError **error)
         take_loaded(manager, &defs[i]);
     load_links(manager, ".xml", G_STRUCT_OFFSET(QemuDomain, is_autostart));
     load_links(manager, ".xml.once", G_STRUCT_OFFSET(QemuDomain, is_autostart_once));
+    qemu_snapshots_load_all(manager);
     return TRUE;
 }

@@ -122,6 +122,7 @@ qemu_manager_free(QemuManager *manager)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         qemu_domain_drop_start(value);
         qemu_save_drop(value);
+        qemu_snapshot_op_drop(value);
         qemu_domain_drop_stop(value);
         qemu_domain_let_go(value);
     }
@@ -214,6 +215,7 @@ qemu_manager_remove(QemuManager *manager, QemuDomain *domain)
 {
     if (domain->manager != manager)
         return;
+    qemu_snapshots_discard(domain);
     if (manager->listener.removed)
         manager->listener.removed(domain, manager->listener_data);
     qemu_manager_drop_id(manager, domain);

@@ -8,6 +8,7 @@
 #include "events/events.h"
 #include "host/host.h"
 #include "job/job.h"
+#include "snapshot.h"
 #include "store/log.h"
 
 typedef struct {
@@ -31,6 +32,9 @@ typedef struct {
     void (*event)(QemuManager *manager, const VbEvent *event, gpointer data);
     void (*monitor_event)(QemuDomain *domain, const char *name, gint64 time_us,
                           const char *details_json, gpointer data);
+    void (*snapshot_added)(QemuSnapshot *snapshot, gpointer data);
+    void (*snapshot_removed)(QemuSnapshot *snapshot, gpointer data); /* valid during the call */
+    void (*snapshot_changed)(QemuSnapshot *snapshot, guint changes, gpointer data);
     void (*hold)(const char *why, gpointer data); /* a guest runs: do not exit */
     void (*release)(const char *why, gpointer data);
     /* a new emulator gets a control group of its own; @done exactly once, later or at once */

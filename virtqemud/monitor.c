@@ -199,6 +199,16 @@ handle_migration(QemuDomain *domain, const VbJson *details)
         qemu_save_migration_event(domain, status);
 }
 
+/* ---- jobs of the emulator ---- */
+
+static void
+handle_job(QemuDomain *domain, const VbJson *details)
+{
+    qemu_snapshot_job_event(domain, details);
+    if (domain->starting)
+        qemu_start_job_event(domain, details);
+}
+
 /* ---- connecting ---- */
 
 typedef struct {
@@ -216,6 +226,7 @@ static const EventRow event_rows[] = {
     {"SUSPEND_DISK", handle_suspend_disk},
     {"WAKEUP", handle_wakeup},
     {"MIGRATION", handle_migration},
+    {"JOB_STATUS_CHANGE", handle_job},
 };
 
 static void

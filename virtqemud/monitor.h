@@ -9,6 +9,7 @@ void qemu_monitor_device_event(QemuDomain *domain, const char *name, const VbJso
 void qemu_start_connected(QemuDomain *domain);
 /* domain-start.c: how far the restore of a guest is that is being started */
 void qemu_start_migration_event(QemuDomain *domain, const char *status);
+void qemu_start_job_event(QemuDomain *domain, const VbJson *details); /* of a start under way */
 /* domain-stop.c: the process has ended and its last events were read */
 void qemu_stop_finish(QemuDomain *domain);
 /* domain-stop.c: the guest has ended: those who asked for that are told */

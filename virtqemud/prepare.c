@@ -3,9 +3,11 @@
 #include "prepare.h"
 
 #include "base/error.h"
+#include "command/command.h"
 #include "domain-private.h"
 #include "store/store.h"
 
+#include <sys/utsname.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -243,4 +245,36 @@ qemu_prepare(QemuDomain *domain, GError **error)
             return NULL;
     }
     return g_steal_pointer(&prepared);
+}
+
+/* ---- the log ---- */
+
+/* Source: libvirt's log: time, version line, the command line as a shell would take it */
+goffset
+qemu_prepare_log(const QemuDomain *domain, const QemuCommand *command, const QemuCaps *caps)
+{
+    g_autofree char *path = qemu_manager_log_path(domain->manager, domain->name);
+    g_autofree char *shell = qemu_command_to_log(command);
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *time = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
+    struct utsname host = {0};
+    guint version = caps ? qemu_caps_get_version(caps) : 0;
+    (void)uname(&host);
+    g_autofree char *text = g_strdup_printf("%s.%03d+0000: starting up virtbus, qemu version: "
+                                            "%u.%u.%u%s, kernel: %s, hostname: %s\n%s\n",
+                                            time, g_date_time_get_microsecond(now) / 1000,
+                                            version / 1000000, version / 1000 % 1000,
+                                            version % 1000, caps ? qemu_caps_get_package(caps) : "",
+                                            host.release, host.nodename, shell);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct stat info;
+    goffset offset = 0;
+    if (fd < 0)
+        return 0; /* the spawn will name the error */
+    if (write(fd, text, strlen(text)) < 0)
+        g_warning("cannot write to %s: %s", path, g_strerror(errno));
+    if (fstat(fd, &info) == 0)
+        offset = info.st_size;
+    close(fd);
+    return offset;
 }

@@ -35,3 +35,6 @@ void qemu_net_remove_tap(const char *name); /* of an owed clean-up; a tap that i
 
 /* ports.c: graphics with autoport, websockets: the first free port, given to no other guest at the same time */
 gboolean qemu_prepare_graphics(QemuDomain *domain, GError **error);
+/* Heads the guest's log: time, version, command line. Returns: where the emulator's own words will begin, bytes */
+goffset qemu_prepare_log(const QemuDomain *domain, const QemuCommand *command,
+                         const QemuCaps *caps);

@@ -81,6 +81,12 @@ static const struct {
      VIR_DOMAIN_EVENT_SUSPENDED_PAUSED},
     {"prelaunch", VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN, VIR_DOMAIN_EVENT_SUSPENDED,
      VIR_DOMAIN_EVENT_SUSPENDED_PAUSED},
+    {"save-vm", VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SNAPSHOT, VIR_DOMAIN_EVENT_SUSPENDED,
+     VIR_DOMAIN_EVENT_SUSPENDED_PAUSED},
+    {"postmigrate", VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN, VIR_DOMAIN_EVENT_SUSPENDED,
+     VIR_DOMAIN_EVENT_SUSPENDED_PAUSED},
+    {"restore-vm", VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_FROM_SNAPSHOT, VIR_DOMAIN_EVENT_SUSPENDED,
+     VIR_DOMAIN_EVENT_SUSPENDED_FROM_SNAPSHOT},
     {"debug", VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN, VIR_DOMAIN_EVENT_SUSPENDED,
      VIR_DOMAIN_EVENT_SUSPENDED_PAUSED},
     {"io-error", VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_IOERROR, VIR_DOMAIN_EVENT_SUSPENDED,
@@ -114,6 +120,7 @@ on_status(const VbJson *result, const GError *error, gpointer data)
         }
     }
     qemu_domain_save(domain);
+    qemu_snapshot_recover(domain);
     if (domain->state == VIR_DOMAIN_SHUTDOWN || domain->state == VIR_DOMAIN_CRASHED)
         qemu_monitor_act_on_end(domain); /* it waits for what on_poweroff, on_crash say */
 }
@@ -223,8 +230,10 @@ recover_guest(QemuManager *manager, QemuStatus *status)
     char uuid_text[37];
     vb_uuid_format(&uuid, uuid_text);
     QemuDomain *domain = g_hash_table_lookup(manager->by_uuid, uuid_text);
-    if (!domain)
+    if (!domain) {
         domain = qemu_manager_add(manager, status->live->name, &uuid);
+        qemu_snapshots_load(domain);
+    }
     Replay replay = {.domain = domain};
     g_autofree char *pidfile = qemu_manager_pidfile_path(manager, domain->name);
     gboolean was_starting = status->is_starting;
@@ -348,4 +357,5 @@ qemu_manager_recover(QemuManager *manager)
             g_warning("status file %s is left alone: %s", path, error->message);
     }
     sweep_pidfiles(manager);
+    qemu_snapshots_recover_all(manager);
 }

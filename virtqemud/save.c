@@ -39,7 +39,9 @@ struct _QemuSave {
     guint progress_source;
     gboolean is_asking; /* query-migrate is under way */
     gboolean is_migrating, is_working, is_undoing;
-    GError *error; /* the first */
+    gboolean is_kept; /* the guest lives on, the job is another's */
+    gboolean is_live; /* it runs until it is written */
+    GError *error;    /* the first */
     QemuDone done;
     gpointer data;
 };
@@ -79,7 +81,8 @@ save_end(QemuSave *save, gboolean keep)
     if (!keep)
         g_clear_pointer(&domain->unfinished, qemu_unfinished_free);
     qemu_domain_save(domain);
-    qemu_job_end(domain, save->error);
+    if (!save->is_kept)
+        qemu_job_end(domain, save->error);
     save->done(domain, save->error, save->data);
     save_unref(save);
     if (keep && domain->qmp && qemu_qmp_is_ready(domain->qmp))
@@ -260,6 +263,10 @@ on_written(QemuSave *save, GError *error)
         return;
     }
     qemu_crash_point("save-written");
+    if (save->is_kept) {
+        save_end(save, FALSE);
+        return;
+    }
     qemu_domain_end(save->domain, VIR_DOMAIN_EVENT_STOPPED_SAVED, VIR_DOMAIN_SHUTOFF_SAVED,
                     on_ended, save_ref(save));
 }
@@ -393,12 +400,15 @@ on_created(QemuSave *save, GError *error)
         save_fail(save, error);
         return;
     }
-    note_path(domain, save->file.path);
+    if (!save->is_kept)
+        note_path(domain, save->file.path);
     qemu_crash_point("save-created");
+    if (save->is_live)
+        qemu_monitor_set_pause_reason(domain, VIR_DOMAIN_PAUSED_SNAPSHOT);
     if (save->was_running)
         qemu_monitor_set_pause_reason(domain, VIR_DOMAIN_PAUSED_SAVE);
     else
-        save->step = 1;
+        save->step = 1; /* without "stop" */
     next_step(save);
 }
 
@@ -490,7 +500,7 @@ begin(QemuDomain *domain, const QemuSaveRequest *request, QemuSave *save)
     g_autofree char *folder = g_path_get_dirname(save->file.path);
     save->ref_count = 1;
     save->domain = qemu_domain_ref(domain);
-    save->was_running = domain->state == VIR_DOMAIN_RUNNING;
+    save->was_running = domain->state == VIR_DOMAIN_RUNNING && !save->is_live;
     save->file.fd = -1;
     save->file.was_running = request->flags & VIR_DOMAIN_SAVE_RUNNING  ? TRUE
                              : request->flags & VIR_DOMAIN_SAVE_PAUSED ? FALSE
@@ -523,6 +533,28 @@ qemu_domain_save_image(QemuDomain *domain, const QemuSaveRequest *request, QemuD
     save->done = done;
     save->data = data;
     begin(domain, request, save);
+}
+
+void
+qemu_domain_write_image(QemuDomain *domain, const char *path, gboolean is_live, gboolean runs_later,
+                        QemuDone done, gpointer data)
+{
+    const QemuSaveRequest request = {.path = path,
+                                     .flags = runs_later ? VIR_DOMAIN_SAVE_RUNNING
+                                                         : VIR_DOMAIN_SAVE_PAUSED};
+    GError *error = NULL;
+    char *real_path = find_path(domain, &request, &error);
+    if (!real_path) {
+        qemu_domain_finish_later(domain, error, done, data);
+        return;
+    }
+    QemuSave *save = g_new0(QemuSave, 1);
+    save->file.path = real_path;
+    save->done = done;
+    save->data = data;
+    save->is_kept = TRUE;
+    save->is_live = is_live;
+    begin(domain, &request, save);
 }
 
 /**

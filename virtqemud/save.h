@@ -17,6 +17,10 @@ typedef struct {
  * OPERATION_FAILED the emulator's words; OPERATION_TIMEOUT another job; SYSTEM_ERROR */
 void qemu_domain_save_image(QemuDomain *domain, const QemuSaveRequest *request, QemuDone done,
                             gpointer data);
+/* The memory of a guest into a file, inside another job: the guest is paused when it is over, and lives. @is_live: it is
+ * running until then, else it must be paused; @runs_later: what a restore makes of it */
+void qemu_domain_write_image(QemuDomain *domain, const char *path, gboolean is_live,
+                             gboolean runs_later, QemuDone done, gpointer data);
 gboolean qemu_domain_remove_managed_save(QemuDomain *domain, guint flags, GError **error);
 
 /* What the status file remembers while a save or the end of a restore is under way. */

@@ -279,6 +279,93 @@ convert_domains(const Context *context, const ProxyStep *step, GVariant *value, 
     return g_variant_builder_end(&builder);
 }
 
+/* ---- snapshots: their path is the domain's, /snapshot/ and the name, with _XX for what is no letter or digit ---- */
+
+#define SNAPSHOT_PART "/snapshot/"
+
+/**
+ * proxy_convert_snapshot_path:
+ * @wire_snapshot: (s(sayi)) name, domain
+ *
+ * Returns: (transfer full): the snapshot's object path
+ */
+char *
+proxy_convert_snapshot_path(const ProxyNames *names, GVariant *wire_snapshot)
+{
+    g_autoptr(GVariant) domain = g_variant_get_child_value(wire_snapshot, 1);
+    g_autoptr(GVariant) name = g_variant_get_child_value(wire_snapshot, 0);
+    g_autofree char *guest = proxy_convert_domain_path(names, domain);
+    GString *path = g_string_new(guest);
+
+    g_string_append(path, SNAPSHOT_PART);
+    for (const char *at = g_variant_get_string(name, NULL); *at; at++) {
+        if (g_ascii_isalnum(*at))
+            g_string_append_c(path, *at);
+        else
+            g_string_append_printf(path, "_%02x", (guchar)*at);
+    }
+    if (g_str_has_suffix(path->str, "/"))
+        g_string_append_c(path, '_'); /* no name: nobody's path, but one */
+    return g_string_free(path, FALSE);
+}
+
+static char *
+decode_name(const char *text)
+{
+    GString *name = g_string_new(NULL);
+
+    for (; *text; text++) {
+        int high = *text == '_' ? g_ascii_xdigit_value(text[1]) : -1;
+        int low = high >= 0 ? g_ascii_xdigit_value(text[2]) : -1;
+
+        g_string_append_c(name, low >= 0 ? (char)(high * 16 + low) : *text);
+        text += low >= 0 ? 2 : 0;
+    }
+    return g_string_free(name, FALSE);
+}
+
+static GVariant *
+snapshot_to_wire(const Context *context, const char *path, GError **error)
+{
+    const char *part = strstr(path, SNAPSHOT_PART);
+    g_autofree char *guest = part ? g_strndup(path, (gsize)(part - path)) : NULL;
+    g_autofree char *name = part ? decode_name(part + strlen(SNAPSHOT_PART)) : NULL;
+    g_autoptr(GVariant) domain = NULL;
+
+    if (!part || !g_utf8_validate(name, -1, NULL)) {
+        vb_error_set(error, VIR_ERR_RPC, "'%s' is not the path of a snapshot", path);
+        return NULL;
+    }
+    domain = domain_to_wire(context, guest, error);
+    return domain ? g_variant_new("(s@(sayi))", name, domain) : NULL;
+}
+
+static GVariant *
+convert_snapshot(const Context *context, const ProxyStep *step, GVariant *value, GError **error)
+{
+    return snapshot_to_wire(context, g_variant_get_string(value, NULL), error);
+}
+
+static GVariant *
+convert_snapshots(const Context *context, const ProxyStep *step, GVariant *value, GError **error)
+{
+    GVariantBuilder builder;
+    gsize n = g_variant_n_children(value);
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a(s(sayi))"));
+    for (gsize i = 0; i < n; i++) {
+        g_autoptr(GVariant) path = g_variant_get_child_value(value, i);
+        GVariant *snapshot = convert_snapshot(context, step, path, error);
+
+        if (!snapshot) {
+            g_variant_builder_clear(&builder);
+            return NULL;
+        }
+        g_variant_builder_add_value(&builder, snapshot);
+    }
+    return g_variant_builder_end(&builder);
+}
+
 /* The codec takes a{sv} for typed parameters as it is; for D-Bus the pairs become entries. The two types are serialised
  * alike (GVariant specification, 2.5.3 and 2.5.4). */
 static GVariant *
@@ -424,6 +511,8 @@ static const Convert converters[] = {
     [PROXY_CONV_RECORDS] = convert_records,
     [PROXY_CONV_DEFAULT] = convert_default,
     [PROXY_CONV_COUNT] = convert_count,
+    [PROXY_CONV_SNAPSHOT] = convert_snapshot,
+    [PROXY_CONV_SNAPSHOTS] = convert_snapshots,
     [PROXY_CONV_SELF] = convert_self,
     [PROXY_CONV_NODEDEV] = convert_nodedev,
     [PROXY_CONV_NODEDEVS] = convert_nodedevs,

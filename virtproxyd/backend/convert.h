@@ -18,6 +18,7 @@ GVariant *proxy_convert_out(const ProxyRoute *route, const ProxyNames *names, GV
 
 /* single values */
 char *proxy_convert_domain_path(const ProxyNames *names, GVariant *wire_domain);
+char *proxy_convert_snapshot_path(const ProxyNames *names, GVariant *wire_snapshot);
 GVariant *
 proxy_convert_number(GVariant *value,
                      const char *type); /* (transfer full) NULL when out of range or no number */

@@ -59,7 +59,8 @@ names_a_domain(const ProxyRoute *route)
 {
     for (guint i = 0; i < route->n_out; i++)
         if (route->out[i].conv == PROXY_CONV_DOMAIN || route->out[i].conv == PROXY_CONV_DOMAINS ||
-            route->out[i].conv == PROXY_CONV_SELF)
+            route->out[i].conv == PROXY_CONV_SNAPSHOT ||
+            route->out[i].conv == PROXY_CONV_SNAPSHOTS || route->out[i].conv == PROXY_CONV_SELF)
             return TRUE;
     return FALSE;
 }
@@ -196,6 +197,11 @@ route_path(ProxyCall *call)
         return nodedev_path(call);
     if (call->entry->route->target == PROXY_TARGET_DOMAIN)
         return proxy_call_domain_path(call);
+    if (call->entry->route->target == PROXY_TARGET_SNAPSHOT) {
+        g_autoptr(GVariant) snapshot = g_variant_get_child_value(proxy_call_args(call), 0);
+
+        return proxy_convert_snapshot_path(&call->session->backend->names, snapshot);
+    }
     return g_strdup(call->session->backend->daemon.root_path);
 }
 

@@ -40,6 +40,9 @@ MIRRORED = ("ROOT", "DOMAIN")   # whose properties the proxy knows
 READ_ACL = re.compile(r"^(none|[a-z_]+:(getattr|read|read_secure|search_[a-z_]+)(:.*)?|"
                       r"domain:(write|save):[^!]*VIR_[A-Z_]*(AGENT|GUEST)[A-Z_]*)$")
 
+SNAPSHOT = "(s(sayi))"
+TARGETS["org.virtbus.DomainSnapshot1"] = "SNAPSHOT"
+
 
 class Misfit(Exception):
     pass
@@ -156,6 +159,8 @@ def conversion_in(wire, dbus):
 
 def conversion_out(dbus, wire):
     """How a D-Bus result becomes a field of the reply."""
+    if (dbus, wire) in (("o", SNAPSHOT), ("ao", "a" + SNAPSHOT)):
+        return "SNAPSHOT" if dbus == "o" else "SNAPSHOTS"
     if wire == dbus:
         return "COPY"
     table = {("s", "ms"): "MAYBE_STRING", ("s", "ay"): "CHARS", ("o", DOMAIN): "DOMAIN",
@@ -206,6 +211,10 @@ def wire_flags(steps, wire, ret):
 
 def plan_in(entry, target, dbus, wire, counted):
     skip = entry["ignore"] | counted
+    if target == "SNAPSHOT":
+        if not wire or wire[0]["gtype"] != SNAPSHOT:
+            raise Misfit("the procedure's first argument is no snapshot")
+        skip = skip | {normalise(wire[0]["name"])}
     if target == "DOMAIN":
         if not wire or wire[0]["gtype"] != DOMAIN:
             raise Misfit("the procedure's first argument is no domain")

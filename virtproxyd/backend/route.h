@@ -5,6 +5,9 @@
 #include <glib.h>
 
 typedef enum {
+    /* o -> (s(sayi)), ao -> a(s(sayi)): snapshots */
+    PROXY_CONV_SNAPSHOT,
+    PROXY_CONV_SNAPSHOTS,
     PROXY_CONV_COPY,         /* same GVariant type on both sides */
     PROXY_CONV_NUMBER,       /* any number or boolean to the number type of the step */
     PROXY_CONV_MASK,         /* u -> u without the bits in value */
@@ -34,6 +37,8 @@ typedef struct {
 } ProxyStep;
 
 typedef enum {
+    /* the snapshot that the first argument names */
+    PROXY_TARGET_SNAPSHOT,
     PROXY_TARGET_ROOT,
     PROXY_TARGET_DOMAIN,
     PROXY_TARGET_NODEDEVS, /* root object of virtnodedevd */

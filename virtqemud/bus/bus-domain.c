@@ -140,6 +140,26 @@ prop_has_managed_save(gpointer data)
 }
 
 static GVariant *
+prop_has_current_snapshot(gpointer data)
+{
+    return g_variant_new_boolean(qemu_snapshot_get_current(data) != NULL);
+}
+
+static GVariant *
+prop_current_snapshot(gpointer data)
+{
+    const QemuSnapshot *current = qemu_snapshot_get_current(data);
+    g_autofree char *path = current ? qemu_bus_snapshot_path(data, current->def->name) : NULL;
+    return g_variant_new_object_path(path ? path : "/");
+}
+
+static GVariant *
+prop_snapshots(gpointer data)
+{
+    return g_variant_new_uint32(qemu_snapshot_count(data));
+}
+
+static GVariant *
 prop_title(gpointer data)
 {
     const VbDomainDef *def = qemu_domain_get_def(data);
@@ -192,6 +212,9 @@ static const VbProperty properties[] = {
     {"Vcpus", prop_vcpus, NULL, NULL},
     {"MaxVcpus", prop_max_vcpus, NULL, NULL},
     {"HasManagedSave", prop_has_managed_save, NULL, NULL},
+    {"HasCurrentSnapshot", prop_has_current_snapshot, NULL, NULL},
+    {"CurrentSnapshot", prop_current_snapshot, NULL, NULL},
+    {"Snapshots", prop_snapshots, NULL, NULL},
     {"Title", prop_title, NULL, NULL},
     {"Description", prop_description, NULL, NULL},
     {"Pid", prop_pid, NULL, NULL},

@@ -10,12 +10,14 @@
 
 #define HYPERVISOR_INTERFACE "org.virtbus.Hypervisor1"
 #define DOMAIN_INTERFACE "org.virtbus.Domain1"
+#define SNAPSHOT_INTERFACE "org.virtbus.DomainSnapshot1"
 
 typedef struct _QemuBusScopes QemuBusScopes;
 typedef struct _QemuBusStop QemuBusStop;
 typedef struct _QemuBusRecord QemuBusRecord; /* statistics of a guest; bus-all-stats.c */
 
 struct _QemuBus {
+    GHashTable *snapshots; /* QemuSnapshot -> VbObject */
     VbService *service;
     QemuManager *manager;
     VbObject *root;
@@ -32,6 +34,17 @@ struct _QemuBus {
 
 extern const VbInterface qemu_bus_hypervisor_interface; /* its handlers get the QemuBus */
 extern const VbInterface qemu_bus_domain_interface;     /* its handlers get the QemuDomain */
+
+extern const VbInterface qemu_bus_snapshot_interface; /* its handlers get the QemuSnapshot */
+
+/* bus-snapshot.c */
+char *qemu_bus_snapshot_path(const QemuDomain *domain, const char *name);
+GVariant *qemu_bus_snapshot_paths(const GPtrArray *snapshots);        /* (transfer floating) (ao) */
+GVariant *qemu_bus_snapshot_names(const GPtrArray *snapshots);        /* (transfer floating) (as) */
+gboolean qemu_bus_explain_snapshot(const char *path, GError **error); /* TRUE: it is one's path */
+void qemu_bus_snapshot_added(QemuSnapshot *snapshot, gpointer bus);
+void qemu_bus_snapshot_removed(QemuSnapshot *snapshot, gpointer bus);
+void qemu_bus_snapshot_changed(QemuSnapshot *snapshot, guint changes, gpointer bus);
 
 /* paths */
 char *qemu_bus_domain_path(const char *uuid_text);
@@ -158,6 +171,14 @@ GVariant *qemu_bus_method_events_since(gpointer data, VbCall *call, GVariant *ar
     ROW("Save", save, VB_ACTION_MANAGE)                                                            \
     ROW("SaveWithParams", save_with_params, VB_ACTION_MANAGE)                                      \
     ROW("GetManagedSaveXml", get_managed_save_xml, VB_ACTION_READ)                                 \
+    ROW("CreateSnapshot", create_snapshot, VB_ACTION_MANAGE)                                       \
+    ROW("ListSnapshots", list_snapshots, VB_ACTION_READ)                                           \
+    ROW("ListSnapshotNames", list_snapshot_names, VB_ACTION_READ)                                  \
+    ROW("CountSnapshots", count_snapshots, VB_ACTION_READ)                                         \
+    ROW("LookupSnapshot", lookup_snapshot, VB_ACTION_READ)                                         \
+    ROW("GetCurrentSnapshot", get_current_snapshot, VB_ACTION_READ)                                \
+    ROW("ListCheckpoints", list_checkpoints, VB_ACTION_READ)                                       \
+    ROW("LookupCheckpoint", lookup_checkpoint, VB_ACTION_READ)                                     \
     ROW("GetJobInfo", get_job_info, VB_ACTION_READ)                                                \
     ROW("GetJobStats", get_job_stats, VB_ACTION_READ)                                              \
     ROW("AbortJob", abort_job, VB_ACTION_MANAGE)                                                   \

@@ -51,6 +51,8 @@ qemu_bus_find_domain(QemuBus *bus, const char *path, GError **error)
 void
 qemu_bus_explain_missing(const char *path, GError **error)
 {
+    if (qemu_bus_explain_snapshot(path, error))
+        return;
     g_autofree char *uuid = path_to_uuid(path);
     if (uuid)
         vb_error_set(error, VIR_ERR_NO_DOMAIN, "no domain with matching uuid '%s'", uuid);
@@ -156,6 +158,9 @@ static const struct {
     {QEMU_DOMAIN_CHANGED_AUTOSTART | QEMU_DOMAIN_CHANGED_CONFIG, "AutostartOnce"},
     {QEMU_DOMAIN_CHANGED_NAME, "Name"},
     {QEMU_DOMAIN_CHANGED_RESCTRL | QEMU_DOMAIN_CHANGED_RUN, "ResctrlMonitoring"},
+    {QEMU_DOMAIN_CHANGED_SNAPSHOTS, "HasCurrentSnapshot"},
+    {QEMU_DOMAIN_CHANGED_SNAPSHOTS, "CurrentSnapshot"},
+    {QEMU_DOMAIN_CHANGED_SNAPSHOTS, "Snapshots"},
 };
 
 static void
@@ -238,6 +243,9 @@ static const QemuManagerListener listener = {
     .changed = domain_changed,
     .event = event_happened,
     .monitor_event = monitor_event,
+    .snapshot_added = qemu_bus_snapshot_added,
+    .snapshot_removed = qemu_bus_snapshot_removed,
+    .snapshot_changed = qemu_bus_snapshot_changed,
     .hold = hold,
     .release = release,
     .confine = confine,
@@ -294,6 +302,7 @@ qemu_bus_new(VbService *service, QemuManager *manager)
     bus->domains = g_hash_table_new(NULL, NULL);
     bus->records = g_hash_table_new_full(NULL, NULL, NULL, qemu_bus_record_free);
     bus->callers = g_hash_table_new(NULL, NULL);
+    bus->snapshots = g_hash_table_new(NULL, NULL);
     bus->root = vb_service_export(service, QEMU_BUS_ROOT, interfaces, bus);
     if (vb_service_bus(service))
         bus->scopes = qemu_bus_scopes_new(vb_service_bus(service), vb_service_is_session(service));
@@ -319,5 +328,6 @@ qemu_bus_free(QemuBus *bus)
     vb_host_watch_free(bus->host_watch);
     g_hash_table_unref(bus->domains);
     g_hash_table_unref(bus->records);
+    g_hash_table_unref(bus->snapshots);
     g_free(bus);
 }

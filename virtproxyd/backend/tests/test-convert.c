@@ -4,12 +4,14 @@
 #include "base/error.h"
 
 static GVariant *
-no_domain(gpointer data, const char *path)
+one_domain(gpointer data, const char *path)
 {
-    return NULL;
+    if (!g_str_equal(path, "/d/known"))
+        return NULL;
+    return g_variant_ref_sink(g_variant_new_parsed("('guest', @ay [], 7)"));
 }
 
-static const ProxyNames names = {"/d/", no_domain, NULL};
+static const ProxyNames names = {"/d/", one_domain, NULL};
 
 static char *
 run_in(const ProxyStep *steps, guint n, const char *args)
@@ -73,6 +75,31 @@ test_in(void)
 }
 
 static void
+test_snapshots(void)
+{
+    static const ProxyStep one[] = {{PROXY_CONV_SNAPSHOT, 0, -1, 0, "(s(sayi))", "n"}};
+    static const ProxyStep list[] = {{PROXY_CONV_SNAPSHOTS, 0, -1, 0, "a(s(sayi))", "n"}};
+    g_autoptr(GVariant) wire = g_variant_ref_sink(g_variant_new_parsed(
+        "('a b_ü.', ('x', [byte 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], 1))"));
+    g_autoptr(GVariant) nameless = g_variant_ref_sink(g_variant_new_parsed(
+        "('', ('x', [byte 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], 1))"));
+
+    expect(proxy_convert_snapshot_path(&names, wire),
+           "/d/01020304_0506_0708_090a_0b0c0d0e0f10/snapshot/a_20b_5f_c3_bc_2e");
+    expect(proxy_convert_snapshot_path(&names, nameless),
+           "/d/01020304_0506_0708_090a_0b0c0d0e0f10/snapshot/_");
+    expect(run_out(one, 1, "()", "(objectpath '/d/known/snapshot/a_20b_5f_c3_bc_2e',)"),
+           "(('a b_ü.', ('guest', @ay [], 7)),)");
+    expect(run_out(list, 1, "()", "([objectpath '/d/known/snapshot/a'],)"),
+           "([('a', ('guest', @ay [], 7))],)");
+    expect(run_out(list, 1, "()", "(@ao [],)"), "(@a(s(sayi)) [],)");
+    expect(run_out(one, 1, "()", "(objectpath '/d/a_b/snapshot/a',)"),
+           "Domain not found: no domain with matching uuid 'a-b'");
+    expect(run_out(one, 1, "()", "(objectpath '/d/known',)"),
+           "'/d/known' is not the path of a snapshot");
+}
+
+static void
 test_limits(void)
 {
     static const ProxyStep list[] = {{PROXY_CONV_COPY, 0, 0, 0, "ai", "l"},
@@ -126,6 +153,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/convert/in", test_in);
+    g_test_add_func("/convert/snapshots", test_snapshots);
     g_test_add_func("/convert/limits", test_limits);
     g_test_add_func("/convert/out", test_out);
     g_test_add_func("/convert/uuid", test_uuid);

@@ -32,6 +32,7 @@ main(int argc, char **argv)
     g_test_add_data_func("/bus/hypervisor", &qemu_bus_hypervisor_interface, test_table);
     g_test_add_data_func("/bus/host", &qemu_bus_host_interface, test_table);
     g_test_add_data_func("/bus/domain", &qemu_bus_domain_interface, test_table);
+    g_test_add_data_func("/bus/snapshot", &qemu_bus_snapshot_interface, test_table);
     g_test_add_func("/bus/paths", test_paths);
     return g_test_run();
 }
