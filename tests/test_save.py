@@ -257,7 +257,7 @@ def test_image_with_what_libvirt_leaves_out(stack, guest_xml):
         xml = f.read(head[2]).rstrip(b"\0").decode()
         memory = f.read()
     short = re.sub(r"\n *<controller type='pci' index='0' model='pci-root'/>", "", xml)
-    assert short != xml
+    assert "model='pci-root'" not in short
     body, cookie = short.encode() + b"\0", b"<cookie>\n</cookie>\n\0"
     with open(path, "wb") as f:
         f.write(HEADER.pack(*head[:2], len(body + cookie), *head[3:5], len(body)))
