@@ -14,7 +14,7 @@ NODEDEV, ROOT = "org.virtbus.NodeDev", "/org/virtbus/nodedev"
 DEVICES, DEVICE = "org.virtbus.NodeDevices1", "org.virtbus.NodeDevice1"
 # sysfs shows the network devices of the namespace that mounted it
 OWN_NETWORK = ("unshare", "--net", "--mount", "--propagation", "private", "sh", "-c",
-               'mount -t sysfs sysfs /sys && exec "$@"', "sh")
+               'ip link set lo up; mount -t sysfs sysfs /sys && exec "$@"', "sh")
 
 
 def path_of(name):

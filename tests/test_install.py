@@ -67,6 +67,7 @@ def test_files(tree, build_dir):
                  "usr/share/dbus-1/system-services/org.virtbus.Qemu.service",
                  "usr/share/polkit-1/actions/org.virtbus.policy",
                  "usr/share/polkit-1/rules.d/60-virtbus.rules",
+                 "usr/lib/udev/rules.d/61-virtbus-mdev.rules",
                  "usr/lib/sysusers.d/virtbus.conf", "usr/lib/tmpfiles.d/virtbus.conf",
                  "usr/share/dbus-1/services/org.virtbus.Qemu.service",
                  "%s/share/doc/virtbus/README.md" % prefix, "%s/libexec/virtbus-guests" % prefix,

@@ -28,6 +28,8 @@ import threading
 import time
 import uuid
 
+import bench_nodedev
+
 TOOLS = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(TOOLS)
 BUILD = os.environ.get("VIRTBUS_BUILD", os.path.join(REPO, "build-release"))
@@ -355,6 +357,10 @@ def measure_host(server, cfg):
     return {"host": first_us / 1000, "host_again": again_us / 1000}
 
 
+def measure_node_devices(server, cfg):
+    return bench_nodedev.measure(server, BUILD)
+
+
 # function, rows that it gives
 MEASURES = (
     (measure_cold, {"cold", "pss"}),
@@ -363,6 +369,7 @@ MEASURES = (
     (measure_define, {"define"}),
     (measure_many, {"list", "stats", "xml", "cold_many"}),
     (measure_host, {"host", "host_again"}),
+    (measure_node_devices, {row[0] for row in bench_nodedev.ROWS}),
 )
 
 # (row, unit, text, target: a ratio to libvirtd, or a limit)
@@ -379,10 +386,10 @@ ROWS = (
     ("pss", "MiB", "memory (PSS), idle", "≤ 8; 5 MiB"),
     ("cold", "ms", "cold start to `virsh version`", "≤ 150 ms"),
     ("cold_many", "ms", "the same with {domains} domains", "≤ 400 ms"),
-)
+) + bench_nodedev.ROWS
 
 
-OURS = ("host", "host_again")      # rows that libvirtd cannot be asked for
+OURS = ("host", "host_again") + tuple(row[0] for row in bench_nodedev.ROWS[2:])    # rows that libvirtd cannot be asked for
 
 
 def figure(results, row, unit):

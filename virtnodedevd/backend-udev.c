@@ -77,6 +77,18 @@ add_mdev_parents(UdevBackend *backend, GFunc func, gpointer data)
     }
 }
 
+/* of a mediated device, where its subsystem is none that is listed */
+static void
+add_parent(struct udev_device *device, GFunc func, gpointer data)
+{
+    struct udev_device *parent = udev_device_get_parent(device); /* the device owns it */
+    if (!parent)
+        return;
+    g_autoptr(NodedevRaw) raw = raw_of(parent);
+    if (raw->subsystem && !g_strv_contains(subsystems, raw->subsystem))
+        func(raw, data);
+}
+
 static gboolean
 udev_enumerate(NodedevBackend *base, GFunc func, gpointer data, GError **error)
 {
@@ -86,6 +98,7 @@ udev_enumerate(NodedevBackend *base, GFunc func, gpointer data, GError **error)
     for (guint i = 0; subsystems[i]; i++)
         udev_enumerate_add_match_subsystem(enumerate, subsystems[i]);
     int status = udev_enumerate_scan_devices(enumerate);
+    add_mdev_parents(backend, func, data);
     /* sorted by path, hence parents first */
     udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(enumerate))
     {
@@ -94,11 +107,12 @@ udev_enumerate(NodedevBackend *base, GFunc func, gpointer data, GError **error)
         if (!device)
             continue; /* gone meanwhile */
         g_autoptr(NodedevRaw) raw = raw_of(device);
+        if (g_strcmp0(raw->subsystem, "mdev") == 0)
+            add_parent(device, func, data);
         func(raw, data);
         udev_device_unref(device);
     }
     udev_enumerate_unref(enumerate);
-    add_mdev_parents(backend, func, data);
     return status >= 0 || vb_error_set_errno(error, -status, "cannot list the devices of udev");
 }
 

@@ -12,6 +12,15 @@
 
 /* ---- child processes ---- */
 
+/* (transfer full) never NULL, whatever there was */
+static char *
+text_of(GBytes *bytes)
+{
+    gsize length = 0;
+    const char *data = bytes ? g_bytes_get_data(bytes, &length) : NULL;
+    return data ? g_strndup(data, length) : g_strdup("");
+}
+
 typedef struct {
     GSubprocess *process;
     char *name;
@@ -39,10 +48,8 @@ on_communicated(GObject *source, GAsyncResult *result, gpointer data)
     g_autoptr(GBytes) out = NULL, err = NULL;
     gboolean is_done =
         g_subprocess_communicate_finish(command->process, result, &out, &err, &error);
-    g_autofree char *text =
-        is_done ? g_strndup(g_bytes_get_data(out, NULL), g_bytes_get_size(out)) : NULL;
-    g_autofree char *words =
-        is_done ? g_strndup(g_bytes_get_data(err, NULL), g_bytes_get_size(err)) : NULL;
+    g_autofree char *text = text_of(out);
+    g_autofree char *words = text_of(err);
     if (command->is_late) {
         g_clear_error(&error);
         vb_error_set(&error, VIR_ERR_OPERATION_TIMEOUT, "%s did not end in time", command->name);

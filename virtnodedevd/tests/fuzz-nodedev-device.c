@@ -16,7 +16,7 @@ static const char *const attributes[] = {
     "uevent",
     "config",
     "vendor",
-    "device",
+
     "numa_node",
     "sriov_totalvfs",
     "address",

@@ -99,7 +99,7 @@ def test_root_disk_stays(machine):
 
 
 def test_mediated_devices(machine):
-    machine.run("modprobe mdev && insmod /usr/lib/virtbus-machine/mtty.ko")
+    machine.run("modprobe vfio_pci && modprobe mdev && insmod /usr/lib/virtbus-machine/mtty.ko")
     wait_name(machine, "mtty_mtty")
     assert "mtty_mtty" in names(machine, "--cap mdev_types")
     kinds = [t.get("id") for t in xml(machine, "mtty_mtty").iter("type")]
@@ -116,7 +116,7 @@ def test_mediated_devices(machine):
     assert names(machine, "--inactive") == [MDEV]
     machine.reboot()
     assert names(machine, "--inactive") == [MDEV]
-    machine.run("modprobe mdev && insmod /usr/lib/virtbus-machine/mtty.ko")
+    machine.run("modprobe vfio_pci && modprobe mdev && insmod /usr/lib/virtbus-machine/mtty.ko")
     wait_name(machine, MDEV)
     machine.run("virsh nodedev-destroy %s; virsh nodedev-undefine %s; rmmod mtty" % (MDEV, MDEV))
     assert names(machine, "--inactive") == []
