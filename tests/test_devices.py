@@ -272,8 +272,6 @@ def test_what_is_known(stack, guest_xml):
     assert stack.virsh("domifaddr", "guest").out.strip() == ""
     assert stack.virsh("domifaddr", "guest", "--source", "arp").out.strip() == ""
     assert "No errors found" in stack.virsh("domblkerror", "guest").out
-    result = stack.virsh("schedinfo", "guest", check=False)
-    assert "cgroup CPU controller is not mounted" in result.err
 
 
 @pytest.fixture
