@@ -222,7 +222,7 @@ def test_every_changing_method_asks_for_manage(guarded, guest, polkit):
              for m in i.findall("method")]
     assert "Create" in names and "GetXml" in names
     for name in names:
-        if not name.startswith("Get"):
+        if not name.startswith(("Get", "List", "Count", "Lookup")):
             method = next(m for i in ET.fromstring(text) for m in i.findall("method")
                           if m.get("name") == name)
             kinds = "".join(a.get("type") for a in method.findall("arg")
