@@ -166,6 +166,10 @@ drop_history(VbSnapshotDef *def)
     g_clear_pointer(&def->parent, g_free);
     g_clear_pointer(&def->domain, vb_domain_free);
     g_clear_pointer(&def->inactive_domain, vb_domain_free);
+    VB_DOMAIN_EACH(VbSnapshotDisk, disk, def->revert_disks)
+    {
+        vb_xml_free(&disk_type, disk);
+    }
     if (def->revert_disks)
         g_ptr_array_set_size(def->revert_disks, 0);
 }

@@ -61,9 +61,14 @@ qemu_bus_explain_missing(const char *path, GError **error)
 gboolean
 qemu_bus_name_guest(VbObject *object, const char **ret_name, const char **ret_uuid)
 {
-    const QemuDomain *domain = vb_object_get_data(object);
-    if (!g_str_has_prefix(vb_object_get_path(object), DOMAIN_PREFIX))
+    const char *path = vb_object_get_path(object);
+    const QemuDomain *domain;
+    if (!g_str_has_prefix(path, DOMAIN_PREFIX))
         return FALSE;
+    if (strchr(path + strlen(DOMAIN_PREFIX), '/')) /* below the guest's: a snapshot */
+        domain = ((const QemuSnapshot *)vb_object_get_data(object))->domain;
+    else
+        domain = vb_object_get_data(object);
     *ret_name = domain->name;
     *ret_uuid = domain->uuid_text;
     return TRUE;

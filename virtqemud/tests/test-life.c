@@ -22,6 +22,8 @@ typedef struct {
     gboolean is_done;
 } Fixture;
 
+static VbHost *shared_host;
+
 static void
 on_event(QemuManager *manager, const VbEvent *event, gpointer data)
 {
@@ -71,7 +73,7 @@ static void
 open_manager(Fixture *fixture)
 {
     static const QemuManagerListener listener = {.event = on_event};
-    QemuManagerConfig config = {.root = fixture->root, .caps = fixture->caps};
+    QemuManagerConfig config = {.root = fixture->root, .caps = fixture->caps, .host = shared_host};
     g_autoptr(GError) error = NULL;
     fixture->manager = qemu_manager_new(&config, &error);
     g_assert_no_error(error);
@@ -332,7 +334,7 @@ on_fd(QemuDomain *domain, int fd, GError *error, gpointer data)
     char magic[3] = "";
     g_assert_no_error(error);
     g_assert_cmpint(read(fd, magic, 2), ==, 2);
-    g_assert_cmpstr(magic, ==, "P6");
+    g_assert_cmpstr(magic, ==, "\211P"); /* PNG */
     close(fd);
     on_done(domain, NULL, data);
 }
@@ -566,6 +568,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    shared_host = vb_host_new(NULL, NULL);
     caps_folder = g_dir_make_tmp("virtbus-life-caps-XXXXXX", NULL);
     QemuCapsConfig config = {.cache_dir = caps_folder,
                              .run_dir = caps_folder,
@@ -586,6 +589,7 @@ main(int argc, char **argv)
     g_test_add("/life/crash", Fixture, NULL, setup, test_crash, teardown);
     int result = g_test_run();
     qemu_caps_cache_free(shared_caps);
+    vb_host_free(shared_host);
     remove_tree(caps_folder);
     return result;
 }
