@@ -197,6 +197,12 @@ class Libvirtd(Server):
         self.write("etc/qemu.conf", 'security_driver = "none"\nuser = "root"\ngroup = "root"\n'
                    'cgroup_controllers = []\nnamespaces = []\nstdio_handler = "file"\n')
         lines = ["mount --make-rprivate / || exit 1"]
+        # it does not start without the user that Debian's libvirt-daemon-system would make
+        for name, line in (("passwd", "libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin"),
+                           ("group", "libvirt-qemu:x:64055:")):
+            with open("/etc/" + name) as f:
+                self.write(name, f.read() + line + "\n")
+            lines.append("mount --bind %s/%s /etc/%s || exit 1" % (self.root, name, name))
         for folder, where in LIBVIRTD_FOLDERS.items():
             lines.append("mkdir -p %s && mount --bind %s/%s %s || exit 1"
                          % (where, self.root, folder, where))
