@@ -231,6 +231,32 @@ def test_monitoring_switched(host, guest_xml):
     assert groups(path) == []
 
 
+def test_virtbusctl(host, guest_xml, build_dir):
+    stack, _ = host()
+    ctl = os.path.join(build_dir, "virtbusctl/virtbusctl")
+    stack.define(guest_xml(plain=True, memory_mib=32))
+    stack.define(tuned(guest_xml, "<cachetune vcpus='0'>%s</cachetune>" % cache(2), name="tuned"))
+
+    def status(*words, **kwargs):
+        return stack.run(ctl, "resctrl", *words, **kwargs)
+    assert status("guest").out == "RDT Monitoring Status: Disabled\n"
+    result = status("guest", "--enable", check=False)
+    assert (result.status, result.err) == (
+        1, "error: Requested operation is not valid: domain is not running\n")
+    stack.virsh("start", "guest")
+    stack.virsh("start", "tuned")
+    assert status("guest", "--enable").out == "RDT Monitoring Status: Enabled\n"
+    assert status("tuned").out == "RDT Monitoring Status: Enabled (forced by cachetune)\n"
+    assert status("tuned", "--disable", check=False).status == 1
+    out = stack.run(ctl, "domstats", "--resctrl").out
+    assert "Domain: 'guest'\n" in out and "Domain: 'tuned'\n" in out
+    assert re.search(r"  resctrl.cmt=\d+\n", out) and "cpu.time" not in out
+    assert stack.run(ctl, "domstats", "--resctrl", "tuned").out.count("Domain:") == 1
+    assert status("guest", "--disable").out == "RDT Monitoring Status: Disabled\n"
+    assert "no domain with matching name 'x'" in status("x", check=False).err
+    assert status(check=False).status == 2 and status("guest", "--what", check=False).status == 2
+
+
 def test_monitoring_forced(host, guest_xml):
     stack, _ = host()
     stack.define(tuned(guest_xml, "<cachetune vcpus='0'>%s</cachetune>" % cache(2)))

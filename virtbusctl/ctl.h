@@ -20,8 +20,10 @@ typedef struct {
     CtlStatus (*run)(Ctl *ctl, char **argv, GError **error);
 } CtlCommand;
 
+extern const CtlCommand ctl_command_domstats;
 extern const CtlCommand ctl_command_numa;
 extern const CtlCommand ctl_command_placement;
+extern const CtlCommand ctl_command_resctrl;
 
 /* Calls a method and waits for its reply. @args: (transfer floating) or NULL; @type: of the reply. (transfer full) */
 GVariant *ctl_call(Ctl *ctl, const char *path, const char *method, GVariant *args, const char *type,

@@ -7,8 +7,10 @@
 #include "ctl.h"
 
 static const CtlCommand *const commands[] = {
+    &ctl_command_domstats,
     &ctl_command_numa,
     &ctl_command_placement,
+    &ctl_command_resctrl,
 };
 
 typedef struct {
