@@ -27,7 +27,7 @@ static const VbXmlField pci_address_fields[] = {
 VB_XML_TYPE(nodedev_pci_address_type, NodedevPciAddress, "address", pci_address_fields);
 
 static const VbXmlField mdev_type_fields[] = {
-    VB_XML_STR(NodedevMdevType, id, "@id", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(NodedevMdevType, id, "@id", .flags = VB_XML_REQUIRED | VB_XML_EMIT_EMPTY),
     VB_XML_STR(NodedevMdevType, name, "name"),
     VB_XML_STR(NodedevMdevType, device_api, "deviceAPI"),
     VB_XML_UINT(NodedevMdevType, available, "availableInstances",
@@ -37,14 +37,14 @@ VB_XML_TYPE(nodedev_mdev_type_type, NodedevMdevType, "type", mdev_type_fields,
             .doc = "A kind of mediated device that can be made.");
 
 static const VbXmlField vpd_field_fields[] = {
-    VB_XML_STR(NodedevVpdField, index, "@index", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(NodedevVpdField, index, "@index", .flags = VB_XML_REQUIRED | VB_XML_EMIT_EMPTY),
     VB_XML_STR(NodedevVpdField, text, "."),
 };
 VB_XML_TYPE(nodedev_vpd_field_type, NodedevVpdField, "vendor_field", vpd_field_fields);
 
 #define V NodedevVpdFields
 static const VbXmlField vpd_fields_fields[] = {
-    VB_XML_STR(V, access, "@access", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(V, access, "@access", .flags = VB_XML_REQUIRED | VB_XML_EMIT_EMPTY),
     VB_XML_STR(V, change_level, "change_level"),
     VB_XML_STR(V, manufacture_id, "manufacture_id"),
     VB_XML_STR(V, part_number, "part_number"),
@@ -94,7 +94,7 @@ static const VbXmlField pcie_link_fields[] = {
 VB_XML_TYPE(nodedev_pcie_link_type, L, "link", pcie_link_fields);
 
 static const VbXmlField feature_fields[] = {
-    VB_XML_STR(NodedevFeature, name, "@name", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(NodedevFeature, name, "@name", .flags = VB_XML_REQUIRED | VB_XML_EMIT_EMPTY),
 };
 VB_XML_TYPE(nodedev_feature_type, NodedevFeature, "feature", feature_fields);
 
