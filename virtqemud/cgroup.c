@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Control groups in both versions: where a guest's are, making them, writing values. */
-#include "cgroup.h"
+#include "cgroup-private.h"
 
 #include "base/error.h"
 
@@ -23,6 +23,7 @@ static const struct {
     {"cpu", "cpu", "cgroup CPU controller is not mounted"},
     {"memory", "memory", "cgroup memory controller is not mounted"},
     {"blkio", "io", "blkio cgroup isn't mounted"},
+    {"cpuset", "cpuset", "cgroup cpuset controller is not mounted"},
 };
 
 /* ---- where ---- */
@@ -123,6 +124,7 @@ qemu_cgroup_find(const char *procfs, pid_t pid, const char *name)
         if (!place->mount)
             continue;
         group = find_group(text, place, controllers[i].v1);
+        place->is_inside = group && strstr(group, name);
         if (group && g_str_has_suffix(group, SCOPE_SUFFIX) && strstr(group, "machine-qemu"))
             place->folder = g_build_filename(place->mount, group, NULL);
         else
@@ -150,8 +152,8 @@ qemu_cgroup_check(const QemuCgroup *cgroup, QemuCgroupController controller, GEr
 
 /* ---- writing ---- */
 
-static gboolean
-write_value(const char *folder, const char *name, const char *value, GError **error)
+gboolean
+qemu_cgroup_write(const char *folder, const char *name, const char *value, GError **error)
 {
     g_autofree char *path = g_build_filename(folder, name, NULL);
     const int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -168,7 +170,7 @@ static gboolean
 write_number(const char *folder, const char *name, guint64 value, GError **error)
 {
     g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, value);
-    return write_value(folder, name, text, error);
+    return qemu_cgroup_write(folder, name, text, error);
 }
 
 static gboolean
@@ -192,13 +194,13 @@ offer_controllers(const char *folder)
     for (guint i = 0; i < QEMU_CGROUP_N_CONTROLLERS; i++) {
         g_autofree char *word = g_strconcat("+", controllers[i].v2, NULL);
         g_autoptr(GError) error = NULL;
-        if (!write_value(folder, "cgroup.subtree_control", word, &error))
+        if (!qemu_cgroup_write(folder, "cgroup.subtree_control", word, &error))
             g_debug("%s", error->message); /* the value that needs it tells */
     }
 }
 
-static gboolean
-make_place(const QemuCgroupPlace *place, GError **error)
+gboolean
+qemu_cgroup_make(const QemuCgroupPlace *place, GError **error)
 {
     g_autofree char *parent = g_path_get_dirname(place->folder);
     if (g_file_test(place->folder, G_FILE_TEST_IS_DIR))
@@ -223,9 +225,9 @@ qemu_cgroup_join(const QemuCgroup *cgroup, pid_t pid, GError **error)
 {
     for (guint i = 0; i < QEMU_CGROUP_N_CONTROLLERS; i++) {
         const QemuCgroupPlace *place = &cgroup->places[i];
-        if (!place->folder || is_systemds(place))
+        if (!place->folder || is_systemds(place) || i == QEMU_CGROUP_CPUSET)
             continue;
-        if (!make_place(place, error) ||
+        if (!qemu_cgroup_make(place, error) ||
             !write_number(place->folder, "cgroup.procs", (guint64)pid, error))
             return FALSE;
     }
@@ -330,9 +332,9 @@ set_v2_bandwidth(const char *folder, guint64 period, gint64 quota, GError **erro
                      : g_strdup(quota < 0 || !parts[0] ? "max" : parts[0]);
     if (period) {
         g_autofree char *both = g_strdup_printf("%s %" G_GUINT64_FORMAT, text, period);
-        return write_value(folder, "cpu.max", both, error);
+        return qemu_cgroup_write(folder, "cpu.max", both, error);
     }
-    return write_value(folder, "cpu.max", text, error);
+    return qemu_cgroup_write(folder, "cpu.max", text, error);
 }
 
 gboolean
@@ -348,7 +350,7 @@ qemu_cgroup_set_bandwidth(const QemuCgroup *cgroup, const char *child, guint64 p
     if (place->is_v2)
         return set_v2_bandwidth(folder, period, quota, error);
     return (!period || write_number(folder, "cpu.cfs_period_us", period, error)) &&
-           (!quota || write_value(folder, "cpu.cfs_quota_us", text, error));
+           (!quota || qemu_cgroup_write(folder, "cpu.cfs_quota_us", text, error));
 }
 
 gboolean
@@ -362,8 +364,8 @@ qemu_cgroup_add_thread(const QemuCgroup *cgroup, const char *child, pid_t tid, G
     if (!g_file_test(folder, G_FILE_TEST_IS_DIR)) {
         if (!make_folder(folder, error) ||
             (place->is_v2 &&
-             (!write_value(folder, "cgroup.type", "threaded", error) ||
-              !write_value(place->folder, "cgroup.subtree_control", "+cpu", error))))
+             (!qemu_cgroup_write(folder, "cgroup.type", "threaded", error) ||
+              !qemu_cgroup_write(place->folder, "cgroup.subtree_control", "+cpu", error))))
             return FALSE;
     }
     return write_number(folder, place->is_v2 ? "cgroup.threads" : "tasks", (guint64)tid, error);
@@ -377,7 +379,7 @@ set_limit(const QemuCgroupPlace *place, const char *v1, const char *v2, guint64 
 {
     const char *name = place->is_v2 ? v2 : v1;
     if (bytes == QEMU_CGROUP_UNLIMITED)
-        return write_value(place->folder, name, place->is_v2 ? "max" : "-1", error);
+        return qemu_cgroup_write(place->folder, name, place->is_v2 ? "max" : "-1", error);
     return write_number(place->folder, name, bytes, error);
 }
 
@@ -455,5 +457,5 @@ qemu_cgroup_set_throttle(const QemuCgroup *cgroup, const char *device, QemuCgrou
                                value ? number : "max");
     else
         text = g_strdup_printf("%u:%u %s", major(info.st_rdev), minor(info.st_rdev), number);
-    return write_value(place->folder, place->is_v2 ? "io.max" : v1[what], text, error);
+    return qemu_cgroup_write(place->folder, place->is_v2 ? "io.max" : v1[what], text, error);
 }

@@ -10,13 +10,15 @@ typedef enum {
     QEMU_CGROUP_CPU,
     QEMU_CGROUP_MEMORY,
     QEMU_CGROUP_IO,
+    QEMU_CGROUP_CPUSET,
     QEMU_CGROUP_N_CONTROLLERS
 } QemuCgroupController;
 
 typedef struct {
     char *folder; /* NULL: the host has not this controller */
     gboolean is_v2;
-    char *mount; /* of its hierarchy */
+    char *mount;        /* of its hierarchy */
+    gboolean is_inside; /* the emulator is there already */
 } QemuCgroupPlace;
 
 typedef struct {
@@ -38,7 +40,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuCgroup, qemu_cgroup_free)
 /* OPERATION_INVALID in libvirt's words when the host has not the controller */
 gboolean qemu_cgroup_check(const QemuCgroup *cgroup, QemuCgroupController controller,
                            GError **error);
-/* Makes the groups and puts the process in */
+/* Makes the groups and puts the process in; that of memory nodes only with qemu_cgroup_set_nodes() */
 gboolean qemu_cgroup_join(const QemuCgroup *cgroup, pid_t pid, GError **error);
 /* (transfer full) of char *: the folders, each once, those that belong to systemd left out */
 GPtrArray *qemu_cgroup_owned(const QemuCgroup *cgroup);
@@ -73,3 +75,16 @@ typedef enum {
 /* @device: a block device of the host; @value 0: no limit */
 gboolean qemu_cgroup_set_throttle(const QemuCgroup *cgroup, const char *device,
                                   QemuCgroupThrottle what, guint64 value, GError **error);
+
+/**
+ * qemu_cgroup_set_nodes:
+ * @procfs: "/proc"
+ * @pid: the emulator; joins, each of its threads keeps its affinity
+ * @nodes: list of the host's nodes; NULL: all that there are
+ *
+ * Where the guest's memory may be. What lies elsewhere moves.
+ *
+ * Errors: OPERATION_INVALID no such controller; SYSTEM_ERROR the kernel refuses
+ */
+gboolean qemu_cgroup_set_nodes(const QemuCgroup *cgroup, const char *procfs, pid_t pid,
+                               const char *nodes, GError **error);

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <linux/mempolicy.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -563,7 +564,7 @@ place_threads(const VbJson *result, QemuDomain *domain)
     g_autoptr(GError) error = NULL;
     qemu_start_take_vcpus(result, domain);
     domain->starting->n_pending++;
-    if (qemu_placement_apply(domain, &error) && qemu_tuning_is_wanted(domain->live))
+    if (qemu_placement_apply(domain, &error) && qemu_tuning_is_wanted(domain))
         qemu_tuning_apply(domain, on_limited, NULL);
     else
         on_limited(domain, error, NULL);
@@ -576,7 +577,7 @@ qemu_start_connected(QemuDomain *domain)
 {
     const gboolean is_placed = qemu_resctrl_is_wanted(domain->live) ||
                                qemu_placement_is_wanted(domain->live) ||
-                               qemu_tuning_is_wanted(domain->live);
+                               qemu_tuning_is_wanted(domain);
     qemu_crash_point("start-connected");
     if (domain->live->iothreads > 0)
         ask(domain, "query-iothreads", NULL, qemu_start_take_iothreads);
@@ -608,13 +609,14 @@ spawn(QemuTransition *start, const QemuCommand *command, QemuPrepared *prepared,
     g_autoptr(VbBitset) cpus = qemu_placement_of_emulator(domain);
     int memory_policy = 0;
     g_autoptr(VbBitset) nodes = qemu_placement_of_memory(domain, &memory_policy);
+    g_autofree char *grouped = qemu_tuning_nodes(domain);
     QemuProcessSpec spec = {
         .argv = (const char *const *)command->argv->pdata,
         .env = (const char *const *)command->env->pdata,
         .log_path = log,
         .pidfile_path = pidfile,
         .cpus = cpus,
-        .nodes = nodes,
+        .nodes = grouped || memory_policy == MPOL_DEFAULT ? NULL : nodes,
         .memory_policy = memory_policy,
         .fds = (const QemuProcessFd *)(gpointer)prepared->process_fds->data,
         .n_fds = prepared->process_fds->len,

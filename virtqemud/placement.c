@@ -58,7 +58,7 @@ policy_of(const char *mode)
         if (g_strcmp0(mode ? mode : "strict", rows[i].mode) == 0)
             return rows[i].policy;
     }
-    return MPOL_DEFAULT; /* restrictive: the cgroup's affair */
+    return MPOL_DEFAULT; /* restrictive */
 }
 
 VbBitset *
@@ -71,7 +71,7 @@ qemu_placement_of_memory(const QemuDomain *domain, int *ret_policy)
                                                     : NULL;
     g_autoptr(VbBitset) nodes = list ? vb_bitset_parse(list) : NULL;
     *ret_policy = policy_of(tune ? tune->mode : NULL);
-    if (!nodes || *ret_policy == MPOL_DEFAULT || !topology->has_nodes)
+    if (!nodes || !topology->has_nodes)
         return NULL;
     VB_HOST_EACH(VbHostCell, cell, topology->cells)
     {
@@ -157,11 +157,11 @@ check_list(const VbBitset *present, const char *list, const char *element, GErro
     return TRUE;
 }
 
-static gboolean
-check_nodes(QemuDomain *domain, const VbDomainNumatune *tune, GError **error)
+gboolean
+qemu_placement_check_nodes(const QemuDomain *domain, const char *nodeset, GError **error)
 {
     const VbHostTopology *topology = vb_host_get_topology(domain->manager->host);
-    g_autoptr(VbBitset) nodes = vb_bitset_parse(tune ? tune->nodeset : NULL);
+    g_autoptr(VbBitset) nodes = vb_bitset_parse(nodeset);
     VB_BITSET_EACH(node, nodes)
     {
         if (!vb_host_topology_find_cell(topology, (guint)node))
@@ -171,12 +171,25 @@ check_nodes(QemuDomain *domain, const VbDomainNumatune *tune, GError **error)
     return TRUE;
 }
 
+static gboolean
+check_numatune(const QemuDomain *domain, const VbDomainNumatune *tune, GError **error)
+{
+    if (!qemu_placement_check_nodes(domain, tune ? tune->nodeset : NULL, error))
+        return FALSE;
+    VB_DOMAIN_EACH(VbDomainMemnode, memnode, tune ? tune->memnodes : NULL)
+    {
+        if (!qemu_placement_check_nodes(domain, memnode->nodeset, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 qemu_placement_check(QemuDomain *domain, const VbDomainDef *def, GError **error)
 {
     const VbDomainCputune *tune = def->cputune;
     g_autoptr(VbBitset) present = NULL;
-    if (!check_nodes(domain, def->numatune, error))
+    if (!check_numatune(domain, def->numatune, error))
         return FALSE;
     if (!qemu_placement_is_wanted(def))
         return TRUE;

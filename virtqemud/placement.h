@@ -11,7 +11,8 @@ VbBitset *qemu_placement_of_process(const VbDomainDef *def);
 gboolean qemu_placement_is_auto(const VbDomainDef *def);
 /* (transfer full) the same for a guest that starts, with the advice that was taken; NULL: every CPU */
 VbBitset *qemu_placement_of_emulator(const QemuDomain *domain);
-/* (transfer full) the nodes whose memory it gets, of <numatune> or the advice, and how strictly (MPOL_*); NULL: any */
+/* (transfer full) the nodes whose memory it gets, of <numatune> or the advice, and how strictly (MPOL_*; MPOL_DEFAULT: its
+ * control group's affair alone); NULL: any, or all that have memory */
 VbBitset *qemu_placement_of_memory(const QemuDomain *domain, int *ret_policy);
 /* (transfer none) what the definition says of one; NULL: nothing */
 const char *qemu_placement_of_vcpu(const VbDomainDef *def, guint vcpu);
@@ -23,6 +24,8 @@ guint qemu_placement_iothread_id(const VbDomainDef *def, guint index);
 guint
 qemu_placement_last_cpu(const QemuDomain *domain); /* the highest number of a CPU of the host */
 
+/* Errors: CONFIG_UNSUPPORTED a node that the host has not */
+gboolean qemu_placement_check_nodes(const QemuDomain *domain, const char *nodeset, GError **error);
 /* Every list names CPUs that the host has. Errors: CONFIG_UNSUPPORTED with the element */
 gboolean qemu_placement_check(QemuDomain *domain, const VbDomainDef *def, GError **error);
 /* TRUE: threads have rules of their own, qemu_placement_apply() has something to do */

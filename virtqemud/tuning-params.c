@@ -230,7 +230,8 @@ qemu_tuning_params(QemuTuningKind kind, guint *ret_n)
         guint n;
     } kinds[] = {{scheduler_params, G_N_ELEMENTS(scheduler_params)},
                  {memory_params, G_N_ELEMENTS(memory_params)},
-                 {blkio_params, G_N_ELEMENTS(blkio_params)}};
+                 {blkio_params, G_N_ELEMENTS(blkio_params)},
+                 {qemu_tuning_numa_params, G_N_ELEMENTS(qemu_tuning_numa_params)}};
     *ret_n = kinds[kind].n;
     return kinds[kind].params;
 }

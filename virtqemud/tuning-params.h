@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Parameters of tuning: libvirt's names, where their values lie in a definition. Shared by tuning.c and tuning-params.c. */
 #pragma once
+#include "domain.h"
 #include "tuning.h"
 
 typedef struct _QemuTuningParam QemuTuningParam;
@@ -19,3 +20,11 @@ const QemuTuningParam *qemu_tuning_params(QemuTuningKind kind, guint *ret_n);
 /* every name is known, of its type and in its range */
 gboolean qemu_tuning_check(QemuTuningKind kind, GVariant *params, GError **error);
 gboolean qemu_tuning_write(QemuTuningKind kind, VbDomainDef *def, GVariant *params, GError **error);
+
+/* tuning-numa.c */
+extern const QemuTuningParam qemu_tuning_numa_params[2];
+/* (transfer full) the running guest's definition, with the nodes of the advice where it runs by one */
+VbDomainDef *qemu_tuning_advised(const QemuDomain *domain);
+/* @live: of the guest, if that is to change. Errors: INVALID_ARG, OPERATION_INVALID, CONFIG_UNSUPPORTED */
+gboolean qemu_tuning_check_numa(const QemuDomain *domain, const VbDomainDef *live, GVariant *params,
+                                GError **error);

@@ -5,9 +5,11 @@
 #include "base/error.h"
 #include "define.h"
 #include "domain-private.h"
+#include "placement.h"
 #include "tuning-params.h"
 
 #include <gio/gio.h>
+#include <linux/mempolicy.h>
 #include <string.h>
 
 #define IMPACT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)
@@ -26,21 +28,39 @@ has_memory_limits(const VbDomainDef *def)
     return def->has_memtune_hard || def->has_memtune_soft || def->has_memtune_swap_hard;
 }
 
-gboolean
-qemu_tuning_is_wanted(const VbDomainDef *def)
-{
-    return has_cpu_limits(def->cputune) || has_memory_limits(def) ||
-           (def->blkiotune &&
-            (def->blkiotune->weight || VB_DOMAIN_COUNT(def->blkiotune->devices) > 0));
-}
-
 /* ---- groups ---- */
 
 static QemuCgroup *
 find_groups(const QemuDomain *domain)
 {
     g_autofree char *name = g_strdup_printf("qemu-%d-%s.libvirt-qemu", domain->id, domain->name);
-    return qemu_cgroup_find(domain->manager->procfs, qemu_process_get_pid(domain->process), name);
+    const pid_t pid = domain->process ? qemu_process_get_pid(domain->process) : 0;
+    return qemu_cgroup_find(domain->manager->procfs, pid, name);
+}
+
+char *
+qemu_tuning_nodes(const QemuDomain *domain)
+{
+    int policy;
+    g_autoptr(VbBitset) nodes = qemu_placement_of_memory(domain, &policy);
+    g_autoptr(QemuCgroup) cgroup = NULL;
+    if (!nodes || (policy != MPOL_BIND && policy != MPOL_DEFAULT))
+        return NULL;
+    cgroup = find_groups(domain);
+    return qemu_cgroup_check(cgroup, QEMU_CGROUP_CPUSET, NULL) ? vb_bitset_format(nodes) : NULL;
+}
+
+gboolean
+qemu_tuning_is_wanted(const QemuDomain *domain)
+{
+    const VbDomainDef *def = domain->live;
+    g_autofree char *nodes = NULL;
+    if (has_cpu_limits(def->cputune) || has_memory_limits(def) ||
+        (def->blkiotune &&
+         (def->blkiotune->weight || VB_DOMAIN_COUNT(def->blkiotune->devices) > 0)))
+        return TRUE;
+    nodes = qemu_tuning_nodes(domain);
+    return nodes != NULL;
 }
 
 /* what a thread of ours needs to know of a guest */
@@ -234,10 +254,19 @@ typedef struct {
     QemuDone done;
     gpointer data;
     Guest guest;
-    int kind;            /* QemuTuningKind, EVERY_KIND */
-    VbDomainDef *next;   /* what is to be */
-    VbDomainDef *before; /* what was: set again when the kernel refuses; NULL: nothing */
+    int kind;                   /* QemuTuningKind, EVERY_KIND */
+    char *nodes, *nodes_before; /* of its memory; NULL: it may be anywhere */
+    VbDomainDef *next;          /* what is to be */
+    VbDomainDef *before;        /* what was: set again when the kernel refuses; NULL: nothing */
 } Work;
+
+/* @is_change: as in limit_memory() */
+static gboolean
+limit_nodes(const Guest *guest, const char *nodes, gboolean is_change, GError **error)
+{
+    return (!nodes && !is_change) ||
+           qemu_cgroup_set_nodes(guest->cgroup, guest->procfs, guest->pid, nodes, error);
+}
 
 static gboolean
 limit_kind(const Guest *guest, const VbDomainDef *def, int kind, GError **error)
@@ -257,12 +286,17 @@ run_work(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
     const Guest *guest = &work->guest;
     GError *error = NULL;
     if ((!guest->is_new || qemu_cgroup_join(guest->cgroup, guest->pid, &error)) &&
-        limit_kind(guest, work->next, work->kind, &error)) {
+        limit_kind(guest, work->next, work->kind, &error) &&
+        ((work->kind != EVERY_KIND && work->kind != QEMU_TUNING_NUMA) ||
+         limit_nodes(guest, work->nodes, work->kind == QEMU_TUNING_NUMA, &error))) {
         g_task_return_boolean(task, TRUE);
         return;
     }
-    if (work->before)
+    if (work->before) {
         (void)limit_kind(guest, work->before, work->kind, NULL);
+        if (work->kind == QEMU_TUNING_NUMA)
+            (void)limit_nodes(guest, work->nodes_before, TRUE, NULL);
+    }
     g_task_return_error(task, error);
 }
 
@@ -277,6 +311,8 @@ on_worked(GObject *source, GAsyncResult *result, gpointer data)
     guest_clear(&work->guest);
     vb_domain_free(work->next);
     vb_domain_free(work->before);
+    g_free(work->nodes);
+    g_free(work->nodes_before);
     g_free(work);
 }
 
@@ -293,6 +329,9 @@ work_begin(QemuDomain *domain, int kind, VbDomainDef *next, VbDomainDef *before,
                    .kind = kind,
                    .next = next,
                    .before = before};
+    work->nodes_before = qemu_tuning_nodes(domain);
+    work->nodes = kind == QEMU_TUNING_NUMA && next->numatune ? g_strdup(next->numatune->nodeset)
+                                                             : g_strdup(work->nodes_before);
     guest_take(&work->guest, domain);
     g_task_set_task_data(task, work, NULL);
     g_task_run_in_thread(task, run_work);
@@ -330,6 +369,7 @@ static const struct {
      "qemuDomainSetSchedulerParametersFlags", "cputune."},
     {QEMU_CGROUP_MEMORY, "qemuDomainGetMemoryParameters", "qemuDomainSetMemoryParameters", NULL},
     {QEMU_CGROUP_IO, "qemuDomainGetBlkioParameters", "qemuDomainSetBlkioParameters", "blkiotune."},
+    {QEMU_CGROUP_CPUSET, "qemuDomainGetNumaParameters", "qemuDomainSetNumaParameters", NULL},
 };
 
 static gboolean
@@ -346,14 +386,17 @@ GVariant *
 qemu_tuning_get(QemuDomain *domain, QemuTuningKind kind, guint flags, GError **error)
 {
     VbDomainDef *live = NULL, *config = NULL;
+    g_autoptr(VbDomainDef) advised = NULL;
     GVariantBuilder values;
     guint n;
     const QemuTuningParam *params = qemu_tuning_params(kind, &n);
     if (!qemu_check_flags(flags & ~(guint)VIR_TYPED_PARAM_STRING_OKAY, IMPACT, kinds[kind].get,
                           error) ||
         !qemu_domain_pick_defs(domain, flags & IMPACT, &live, &config, error) ||
-        (live && !check_live(domain, kind, error)))
+        (live && kind != QEMU_TUNING_NUMA && !check_live(domain, kind, error)))
         return NULL;
+    if (live && kind == QEMU_TUNING_NUMA)
+        live = advised = qemu_tuning_advised(domain);
     g_variant_builder_init(&values, G_VARIANT_TYPE_VARDICT);
     for (guint i = 0; i < n; i++)
         g_variant_builder_add(&values, "{sv}", params[i].name,
@@ -435,7 +478,9 @@ qemu_tuning_set(QemuDomain *domain, const QemuTuningChange *change, QemuDone don
     if (qemu_check_flags(change->flags, IMPACT, kinds[change->kind].set, &error) &&
         qemu_domain_pick_defs(domain, change->flags, &live, &config, &error) &&
         qemu_tuning_check(change->kind, change->params, &error) &&
-        (!live || check_live(domain, change->kind, &error))) {
+        (!live || check_live(domain, change->kind, &error)) &&
+        (change->kind != QEMU_TUNING_NUMA ||
+         qemu_tuning_check_numa(domain, live, change->params, &error))) {
         next_live = live ? vb_domain_copy(live) : NULL;
         next_config = config ? vb_domain_copy(config) : NULL;
     }

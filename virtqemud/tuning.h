@@ -6,7 +6,10 @@
 #include "domain.h"
 
 /* A guest without limits gets no groups. */
-gboolean qemu_tuning_is_wanted(const VbDomainDef *def);
+gboolean qemu_tuning_is_wanted(const QemuDomain *domain);
+/* (transfer full) the nodes that its control group has to keep its memory on, also for a guest that is only about to
+ * start; NULL: it has not to, or there is no such group, and the emulator's own memory policy has to do */
+char *qemu_tuning_nodes(const QemuDomain *domain);
 /**
  * qemu_tuning_apply:
  * @domain: a guest that starts; its threads are known
@@ -19,7 +22,12 @@ gboolean qemu_tuning_is_wanted(const VbDomainDef *def);
 void qemu_tuning_apply(QemuDomain *domain, QemuDone done, gpointer data);
 void qemu_tuning_add_vcpu(QemuDomain *domain); /* there are new ones; a failure is logged */
 
-typedef enum { QEMU_TUNING_SCHEDULER, QEMU_TUNING_MEMORY, QEMU_TUNING_BLKIO } QemuTuningKind;
+typedef enum {
+    QEMU_TUNING_SCHEDULER,
+    QEMU_TUNING_MEMORY,
+    QEMU_TUNING_BLKIO,
+    QEMU_TUNING_NUMA
+} QemuTuningKind;
 /**
  * qemu_tuning_get:
  * @flags: virDomainModificationImpact

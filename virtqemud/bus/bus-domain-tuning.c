@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The methods of Domain1 about limits: scheduler, memory, block devices; data: the QemuDomain. */
+/* The methods of Domain1 about limits: scheduler, memory, block devices, memory nodes; data: the QemuDomain. */
 #include "bus/bus-private.h"
 #include "tuning.h"
 
@@ -51,3 +51,4 @@ set(QemuDomain *domain, QemuTuningKind kind, VbCall *call, GVariant *args)
 KIND_METHODS(scheduler, QEMU_TUNING_SCHEDULER)
 KIND_METHODS(memory_parameters, QEMU_TUNING_MEMORY)
 KIND_METHODS(blkio_parameters, QEMU_TUNING_BLKIO)
+KIND_METHODS(numa_parameters, QEMU_TUNING_NUMA)

@@ -104,6 +104,8 @@ GVariant *qemu_bus_method_events_since(gpointer data, VbCall *call, GVariant *ar
     ROW("SetMemoryParameters", set_memory_parameters, VB_ACTION_MANAGE)                            \
     ROW("GetBlkioParameters", get_blkio_parameters, VB_ACTION_READ)                                \
     ROW("SetBlkioParameters", set_blkio_parameters, VB_ACTION_MANAGE)                              \
+    ROW("GetNumaParameters", get_numa_parameters, VB_ACTION_READ)                                  \
+    ROW("SetNumaParameters", set_numa_parameters, VB_ACTION_MANAGE)                                \
     ROW("PinVcpu", pin_vcpu, VB_ACTION_MANAGE)                                                     \
     ROW("PinEmulator", pin_emulator, VB_ACTION_MANAGE)                                             \
     ROW("PinIothread", pin_iothread, VB_ACTION_MANAGE)                                             \

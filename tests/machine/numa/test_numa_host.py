@@ -93,22 +93,35 @@ GUEST = """<domain type='qemu'><name>bound</name><memory unit='MiB'>16</memory>%
 
 
 def run_guest(machine, words):
-    """Starts a guest with @words in its definition; its main thread's CPUs and the policies of its memory."""
+    """Starts a guest with @words in its definition; its main thread's CPUs and nodes, and the policies of its memory."""
     machine.run("cat > /tmp/bound.xml <<'X'\n%s\nX\nvirsh create --paused /tmp/bound.xml" % (GUEST % words))
     pid = machine.run("cat /run/libvirt/qemu/bound.pid").out.strip()
     cpus = machine.run("awk '/Cpus_allowed_list/ {print $2}' /proc/%s/status" % pid).out.strip()
+    nodes = machine.run("awk '/Mems_allowed_list/ {print $2}' /proc/%s/status" % pid).out.strip()
     policies = set(machine.run("awk '{print $2}' /proc/%s/numa_maps" % pid).out.split())
     machine.run("virsh destroy bound")
-    return cpus, policies
+    return cpus, nodes, policies
 
 
 def test_guest_is_bound(machine):
-    cpus, policies = run_guest(machine, "<vcpu>1</vcpu><numatune><memory mode='strict' nodeset='1'/></numatune>")
-    assert cpus.startswith("0-") and "bind:1" in policies and "default" not in policies
-    cpus, policies = run_guest(machine, "<vcpu>1</vcpu><numatune><memory mode='interleave' nodeset='0-1'/></numatune>")
+    cpus, nodes, _ = run_guest(machine, "<vcpu>1</vcpu><numatune><memory mode='strict' nodeset='1'/></numatune>")
+    assert cpus.startswith("0-") and nodes == "1"
+    _, _, policies = run_guest(machine, "<vcpu>1</vcpu><numatune><memory mode='interleave' nodeset='0-1'/></numatune>")
     assert "interleave:0-1" in policies
 
 
 def test_guest_takes_advice(machine):
-    cpus, policies = run_guest(machine, "<vcpu placement='auto'>1</vcpu>")
-    assert (cpus, policies) in (("0-1", {"bind:0"}), ("2-3", {"bind:1"}))
+    cpus, nodes, _ = run_guest(machine, "<vcpu placement='auto'>1</vcpu>")
+    assert (cpus, nodes) in (("0-1", "0"), ("2-3", "1"))
+
+
+def test_memory_moves(machine):
+    """virsh numatune on a running guest: its pages are on the other node then."""
+    machine.run("cat > /tmp/bound.xml <<'X'\n%s\nX\nvirsh create --paused /tmp/bound.xml"
+                % (GUEST % "<vcpu>1</vcpu><numatune><memory mode='strict' nodeset='0'/></numatune>"))
+    maps = "/proc/%s/numa_maps" % machine.run("cat /run/libvirt/qemu/bound.pid").out.strip()
+    machine.run("grep anon= %s | grep -q N0= && ! grep anon= %s | grep -q N1=" % (maps, maps))
+    machine.run("virsh numatune bound --nodeset 1 --live")
+    machine.wait("grep anon= %s | grep -q N1=" % maps)
+    assert "1" in machine.run("virsh numatune bound | awk '/numa_nodeset/ {print $3}'").out
+    machine.run("virsh destroy bound")
