@@ -2,6 +2,7 @@
 """Helpers for the tests of node devices: a stack in a network namespace of its own, devices made in it, libvirtd beside."""
 
 import contextlib
+import json
 import os
 import subprocess
 import xml.etree.ElementTree as ET
@@ -137,3 +138,52 @@ class Tree:
         self.write(base + "device_api", "vfio-pci\n")
         if title:
             self.write(base + "name", title + "\n")
+
+
+class PciHost:
+    """PCI devices that are made up, on a sysfs that behaves as the kernel's: nodedev/pci_kernel.py."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+        self.tree = Tree(os.path.join(self.folder, "tree"))
+        self.sysfs = os.path.join(self.folder, "mnt")
+        self.log = os.path.join(self.folder, "log")
+        self.process = None
+        os.makedirs(self.sysfs)
+        self.tree.write("/sys/bus/pci/drivers_probe", "")
+        for driver in ("vfio-pci", "igb"):
+            self.tree.write("/sys/bus/pci/drivers/%s/unbind" % driver, "")
+
+    def add(self, address, group, driver="igb", **kwargs):
+        """A device with its own driver bound."""
+        folder = self.tree.pci("pci0000:00", address, attributes={
+            "driver_override": "(null)\n", "own_driver": driver + "\n", "reset": "", **kwargs.pop("attributes", {})})
+        self.tree.link("/sys/kernel/iommu_groups/%d/devices/%s" % (group, address),
+                       "../../../../devices/pci0000:00/" + address)
+        self.tree.link(folder + "/iommu_group", "../../../kernel/iommu_groups/%d" % group)
+        self.tree.link(folder + "/driver", "../../../bus/pci/drivers/" + driver)
+        return folder
+
+    def mount(self):
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "nodedev", "pci_kernel.py")
+        self.process = subprocess.Popen(["/usr/bin/python3", program, self.tree.sysfs, self.sysfs, self.log])
+        wait_for(lambda: os.path.ismount(self.sysfs), 20, "the tree to be mounted")
+
+    def close(self):
+        if self.process:
+            subprocess.run(["fusermount", "-u", "-z", self.sysfs], check=False)
+            self.process.terminate()
+            self.process.wait(20)
+
+    def driver(self, address):
+        link = self.tree.path("/sys/devices/pci0000:00/%s/driver" % address)
+        return os.path.basename(os.readlink(link)) if os.path.islink(link) else None
+
+    def happened(self):
+        """What the kernel was asked for, since the last time."""
+        if not os.path.exists(self.log):
+            return []
+        with open(self.log) as f:
+            lines = [tuple(json.loads(line)) for line in f]
+        os.unlink(self.log)
+        return lines

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "claims.h"
 #include "describe.h"
 #include "known.h"
 #include "mdev.h"
@@ -560,6 +561,7 @@ nodedev_manager_new(const char *root, const char *sysfs, const char *procfs, GEr
         nodedev_manager_free(manager);
         return NULL;
     }
+    nodedev_claims_load(manager);
     vb_events_subscribe(manager->events, on_event, manager);
     return manager;
 }
@@ -575,6 +577,7 @@ nodedev_manager_free(NodedevManager *manager)
     manager->backend->free(manager->backend);
     if (manager->events)
         nodedev_known_write(manager);
+    nodedev_claims_free(manager);
     g_hash_table_unref(manager->by_name);
     g_hash_table_unref(manager->by_path);
     g_ptr_array_unref(manager->devices);

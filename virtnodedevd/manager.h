@@ -27,6 +27,8 @@ struct _NodedevManager {
     GPtrArray *waits;         /* for devices that somebody makes */
     gpointer definitions;     /* mdev.c: what is watched */
     gboolean has_definitions; /* they have been read */
+    GHashTable *claims;       /* claims.c: address -> claim of a guest */
+    GQueue hand_overs;        /* hand-over.c: what waits for a device */
 };
 
 /* @sysfs: "/sys", or a recorded tree; (transfer full) NULL with @error */

@@ -105,6 +105,9 @@ static const VbMethod methods[] = {
     {"LookupByWwn", method_lookup_by_wwn, VB_ACTION_READ},
     {"CreateDevice", nodedev_bus_method_create, VB_ACTION_MANAGE},
     {"DefineDevice", nodedev_bus_method_define, VB_ACTION_MANAGE},
+    {"Assign", nodedev_bus_method_assign, VB_ACTION_MANAGE},
+    {"Release", nodedev_bus_method_release, VB_ACTION_MANAGE},
+    {"ListHolders", nodedev_bus_method_list_holders, VB_ACTION_READ},
     {"EventsSince", nodedev_bus_method_events_since, VB_ACTION_READ},
     {"GetLastError", method_get_last_error, VB_ACTION_READ},
 };

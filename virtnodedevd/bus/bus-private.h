@@ -25,6 +25,12 @@ void nodedev_bus_send_event(NodedevBus *bus, const VbEvent *event);
 GVariant *nodedev_bus_method_events_since(gpointer data, VbCall *call, GVariant *args,
                                           GError **error);
 
+/* bus-hand-over.c */
+GVariant *nodedev_bus_method_assign(gpointer data, VbCall *call, GVariant *args, GError **error);
+GVariant *nodedev_bus_method_release(gpointer data, VbCall *call, GVariant *args, GError **error);
+GVariant *nodedev_bus_method_list_holders(gpointer data, VbCall *call, GVariant *args,
+                                          GError **error);
+
 /* bus-change.c */
 GVariant *nodedev_bus_method_create(gpointer data, VbCall *call, GVariant *args, GError **error);
 GVariant *nodedev_bus_method_define(gpointer data, VbCall *call, GVariant *args, GError **error);
