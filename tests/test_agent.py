@@ -174,6 +174,33 @@ def test_vcpus(agent):
     assert agent.last_command()["arguments"] == {"vcpus": [{"logical-id": 1, "online": True}]}
 
 
+def test_number_of_vcpus(agent):
+    cpus = [{"logical-id": 0, "online": True, "can-offline": False},
+            {"logical-id": 1, "online": True, "can-offline": True},
+            {"logical-id": 2, "online": False, "can-offline": True}]
+    agent.answer("guest-get-vcpus", cpus)
+    virsh = agent.stack.virsh
+    assert virsh("vcpucount", "guest", "--guest", "--active").out.split() == ["2"]
+    connection = agent.stack.open()
+    domain = connection.lookupByName("guest")
+    assert domain.vcpusFlags(libvirt.VIR_DOMAIN_VCPU_GUEST | libvirt.VIR_DOMAIN_VCPU_MAXIMUM) == 3
+    # the guest was defined with one vCPU: more than that cannot be used
+    refused = virsh("setvcpus", "guest", "2", "--guest", check=False)
+    assert refused.status and "count of enabled vcpus in the domain: 2 > 1" in refused.err
+    agent.answer("guest-set-vcpus", 1)
+    virsh("setvcpus", "guest", "1", "--guest")
+    assert agent.last_command()["arguments"] == {"vcpus": [{"logical-id": 1, "online": False}]}
+    agent.answer("guest-get-vcpus", [dict(cpu, **{"online": True, "can-offline": False}) for cpu in cpus])
+    refused = virsh("setvcpus", "guest", "1", "--guest", check=False)
+    assert refused.status and "Cannot offline enough CPUs" in refused.err
+    connection.close()
+    readonly = agent.stack.open(readonly=True)
+    with pytest.raises(libvirt.libvirtError) as caught:
+        readonly.lookupByName("guest").vcpusFlags(libvirt.VIR_DOMAIN_VCPU_GUEST)
+    assert caught.value.get_error_code() == libvirt.VIR_ERR_OPERATION_DENIED
+    readonly.close()
+
+
 def test_info(agent):
     agent.shell("rm -f /tmp/reply.*")
     agent.answer("guest-get-users", [{"user": "root", "login-time": 12.5}])

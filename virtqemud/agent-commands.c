@@ -399,6 +399,136 @@ qemu_agent_set_vcpus(const QemuAgentCall *call, const char *cpumap, int state)
     ask(call, &request, read_vcpus_set);
 }
 
+/* ---- how many vCPUs the guest uses ---- */
+
+static guint
+count_vcpus(const VbJson *list, const char *flag)
+{
+    guint n = 0;
+
+    for (const VbJson *at = vb_json_first(list); at; at = vb_json_next(at))
+        n += vb_json_get_bool(at, flag, FALSE);
+    return n;
+}
+
+static GVariant *
+read_n_vcpus(const VbJson *result, const VbDomainDef *live, GError **error)
+{
+    return vb_json_get_kind(result) == VB_JSON_ARRAY
+               ? g_variant_new("(i)", (int)vb_json_get_length(result))
+               : NULL;
+}
+
+static GVariant *
+read_n_online(const VbJson *result, const VbDomainDef *live, GError **error)
+{
+    return vb_json_get_kind(result) == VB_JSON_ARRAY
+               ? g_variant_new("(i)", (int)count_vcpus(result, "online"))
+               : NULL;
+}
+
+void
+qemu_agent_count_vcpus(const QemuAgentCall *call)
+{
+    const gboolean is_max = (call->flags & VIR_DOMAIN_VCPU_MAXIMUM) != 0;
+
+    ask_plain(call, "guest-get-vcpus", is_max ? read_n_vcpus : read_n_online);
+}
+
+typedef struct {
+    QemuAgentCall call;
+    guint n_wanted;
+} Resize;
+
+static gboolean
+check_resize(const VbJson *list, guint n_wanted, GError **error)
+{
+    const guint n = vb_json_get_length(list);
+    guint n_fixed = 0;
+
+    if (vb_json_get_kind(list) != VB_JSON_ARRAY)
+        return vb_error_set(error, VIR_ERR_AGENT_COMMAND_FAILED,
+                            "guest agent reported no list of vCPUs");
+    for (const VbJson *at = vb_json_first(list); at; at = vb_json_next(at))
+        n_fixed +=
+            vb_json_get_bool(at, "online", FALSE) && !vb_json_get_bool(at, "can-offline", FALSE);
+    if (n_wanted > n)
+        return vb_error_set(error, VIR_ERR_INVALID_ARG,
+                            "guest agent reports less cpu than requested");
+    if (n_wanted < n_fixed)
+        return vb_error_set(error, VIR_ERR_INVALID_ARG, "Cannot offline enough CPUs");
+    return TRUE;
+}
+
+/* those that change until as many are online; NULL: none has to */
+static char *
+make_resize(const VbJson *list, guint n_wanted)
+{
+    guint n_online = count_vcpus(list, "online");
+    g_autoptr(VbJsonWriter) json = vb_json_writer_new();
+    const gboolean is_more = n_wanted > n_online;
+
+    if (n_wanted == n_online)
+        return NULL;
+    vb_json_begin_object(json, NULL);
+    vb_json_begin_array(json, "vcpus");
+    for (const VbJson *at = vb_json_first(list); at && n_online != n_wanted;
+         at = vb_json_next(at)) {
+        if (vb_json_get_bool(at, "online", FALSE) == is_more ||
+            (!is_more && !vb_json_get_bool(at, "can-offline", FALSE)))
+            continue;
+        vb_json_begin_object(json, NULL);
+        vb_json_add_uint(json, "logical-id", vb_json_get_uint(at, "logical-id", 0));
+        vb_json_add_bool(json, "online", is_more);
+        vb_json_end(json);
+        n_online = is_more ? n_online + 1 : n_online - 1;
+    }
+    vb_json_end(json);
+    vb_json_end(json);
+    return vb_json_writer_finish(json);
+}
+
+static void
+on_resize_listed(QemuDomain *domain, const VbJson *reply, const GError *error, gpointer data)
+{
+    g_autofree Resize *resize = data;
+    const VbJson *list = reply ? vb_json_get(reply, "return") : NULL;
+    g_autoptr(GError) refusal = error ? g_error_copy(error) : NULL;
+    g_autofree char *arguments = NULL;
+
+    if (!refusal && check_resize(list, resize->n_wanted, &refusal))
+        arguments = make_resize(list, resize->n_wanted);
+    const QemuAgentRequest request = {.command = "guest-set-vcpus", .arguments = arguments};
+    if (arguments)
+        ask(&resize->call, &request, read_vcpus_set);
+    else
+        resize->call.done(domain, refusal ? NULL : g_variant_new("()"), refusal, resize->call.data);
+}
+
+void
+qemu_agent_resize_vcpus(const QemuAgentCall *call, guint n_wanted)
+{
+    const QemuAgentRequest request = {.command = "guest-get-vcpus"};
+    const guint n = call->domain->live ? vb_domain_online_vcpus(call->domain->live) : 0;
+    Resize *resize;
+    GError *error = NULL;
+
+    if (n_wanted == 0)
+        vb_error_set(&error, VIR_ERR_INVALID_ARG, "nvcpus in virDomainSetVcpus must not be zero");
+    else if (n > 0 && n_wanted > n)
+        vb_error_set(&error, VIR_ERR_INVALID_ARG,
+                     "requested vcpu count is greater than the count of enabled vcpus in the "
+                     "domain: %u > %u",
+                     n_wanted, n);
+    if (error) {
+        refuse_later(call, error);
+        return;
+    }
+    resize = g_new(Resize, 1);
+    *resize = (Resize){*call, n_wanted};
+    qemu_agent_execute(call->domain, &request, on_resize_listed, resize);
+}
+
 /* ---- power ---- */
 
 void
@@ -466,7 +596,6 @@ qemu_agent_raw(const QemuAgentCall *call, const char *command, int timeout_s)
     }
     question = g_new(Question, 1);
     *question = (Question){*call, NULL};
-    qemu_domain_taint(call->domain, "custom-ga-command");
     qemu_agent_execute(call->domain, &request, raw_answered, question);
 }
 

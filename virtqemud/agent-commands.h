@@ -25,6 +25,10 @@ void qemu_agent_fstrim(const QemuAgentCall *call, const char *mountpoint, guint6
 void qemu_agent_set_password(const QemuAgentCall *call, const char *user, const char *password);
 void qemu_agent_get_vcpus(const QemuAgentCall *call); /* (a{sv}) */
 void qemu_agent_set_vcpus(const QemuAgentCall *call, const char *cpumap, int state);
+/* (i); call->flags: virDomainVcpuFlags, MAXIMUM also counts those that are offline */
+void qemu_agent_count_vcpus(const QemuAgentCall *call);
+/* (): takes vCPUs on- or offline in the guest; INVALID_ARG more than there are, fewer than must stay */
+void qemu_agent_resize_vcpus(const QemuAgentCall *call, guint n_wanted);
 void qemu_agent_get_ssh_keys(const QemuAgentCall *call, const char *user); /* (as) */
 void qemu_agent_set_ssh_keys(const QemuAgentCall *call, const char *user, const char *const *keys);
 void qemu_agent_suspend(const QemuAgentCall *call, guint target, guint64 duration);

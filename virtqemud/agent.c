@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "domain-private.h"
+#include "taint.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -469,6 +470,8 @@ qemu_agent_execute(QemuDomain *domain, const QemuAgentRequest *asked, QemuAgentD
         refuse_later(domain, error, done, data);
         return;
     }
+    if (asked->raw)
+        qemu_domain_taint(domain, "custom-ga-command");
     g_queue_push_tail(&agent->waiting, request);
     if (agent->waiting.length == 1)
         start_later(agent);

@@ -417,6 +417,8 @@ qemu_device_add(QemuDevice *device, VbDomainDef *def, GError **error)
                             device->kind->name);
     if (device->kind->is_single)
         *slot = g_steal_pointer(&device->device);
+    else if (qemu_device_class(device) == VB_DOMAIN_CLASS_DISK)
+        vb_domain_add_disk(def, g_steal_pointer(&device->device));
     else
         vb_domain_list_add((GPtrArray **)slot, g_steal_pointer(&device->device));
     return TRUE;

@@ -43,8 +43,8 @@ qemu_manager_find_or_add(QemuManager *manager, const VbDomainDef *def, QemuDomai
         return vb_error_set(error, VIR_ERR_OPERATION_FAILED,
                             "domain '%s' is already defined with uuid %s", domain->name, uuid);
     if (domain && (qemu_domain_is_active(domain) || domain->starting))
-        return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
-                            "domain '%s' is already active as '%s'", domain->name, domain->name);
+        return vb_error_set(error, VIR_ERR_OPERATION_INVALID, "domain '%s' is already active",
+                            domain->name);
     if (domain && !qemu_job_check_none(domain, error))
         return FALSE;
     QemuDomain *namesake = g_hash_table_lookup(manager->by_name, def->name);

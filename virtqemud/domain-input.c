@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "domain-private.h"
 #include "keycodes.h"
+#include "taint.h"
 
 #include <string.h>
 

@@ -10,8 +10,6 @@ QemuDomain *qemu_domain_new(QemuManager *manager, const char *name, const VbUuid
 void qemu_domain_let_go(QemuDomain *domain);
 /* Writes the status file; a failure is logged: the guest goes on, and the next change tries again. */
 void qemu_domain_save(QemuDomain *domain);
-/* Notes, once, why this guest may differ from its definition: libvirt's word for it. */
-void qemu_domain_taint(QemuDomain *domain, const char *word);
 /* Calls @done from the loop; takes @error. */
 void qemu_domain_finish_later(QemuDomain *domain, GError *error, QemuDone done, gpointer data);
 void qemu_domain_log_failure(QemuDomain *domain, GError *error, gpointer what); /* a QemuDone */

@@ -14,6 +14,7 @@
 #include "save.h"
 #include "snapshot-op.h"
 #include "status.h"
+#include "taint.h"
 #include "store/store.h"
 #include "tuning.h"
 
@@ -634,6 +635,7 @@ launch(QemuTransition *start, QemuCaps *caps, GError **error)
     qemu_crash_point("start-begin");
     if (!qemu_placement_check(domain, domain->live, error))
         return FALSE;
+    qemu_taint_started(domain);
     if (!qemu_status_write(domain, error)) /* from here on a restart cleans up */
         return FALSE;
     qemu_crash_point("start-status");

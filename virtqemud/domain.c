@@ -153,17 +153,6 @@ qemu_domain_save(QemuDomain *domain)
         vb_log_warning(domain->name, "%s", error->message);
 }
 
-void
-qemu_domain_taint(QemuDomain *domain, const char *word)
-{
-    for (guint i = 0; i < domain->taint->len; i++) {
-        if (strcmp(domain->taint->pdata[i], word) == 0)
-            return;
-    }
-    g_ptr_array_add(domain->taint, g_strdup(word));
-    qemu_domain_save(domain);
-}
-
 /* Source: virDomainEventType; the journal says it in words */
 static const char *const lifecycle_words[] = {
     [VIR_DOMAIN_EVENT_DEFINED] = "defined",    [VIR_DOMAIN_EVENT_UNDEFINED] = "undefined",

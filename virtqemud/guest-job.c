@@ -188,12 +188,19 @@ qemu_job_get_info(const QemuDomain *domain, QemuJobInfo *ret_info)
     ret_info->elapsed_ms = elapsed_ms(domain->job);
 }
 
+/* OPERATION_INVALID: nothing runs of which there could be news: neither the guest nor a job that ends or begins it */
+gboolean
+qemu_job_check_may_ask(QemuDomain *domain, GError **error)
+{
+    return is_running(domain) || qemu_domain_check_active(domain, error);
+}
+
 /**
  * qemu_job_get_stats:
  * @flags: virDomainGetJobStatsFlags: COMPLETED: of the last one that is over, which is then forgotten, unless
  *   KEEP_COMPLETED
  *
- * Errors: INVALID_ARG unknown flags
+ * Errors: INVALID_ARG unknown flags; OPERATION_INVALID not running, unless asked for a job that is over
  */
 GVariant *
 qemu_job_get_stats(QemuDomain *domain, guint flags, int *ret_type, GError **error)
@@ -203,6 +210,8 @@ qemu_job_get_stats(QemuDomain *domain, guint flags, int *ret_type, GError **erro
     if (!qemu_check_flags(flags, known, "qemuDomainGetJobStats", error))
         return NULL;
     if (!(flags & VIR_DOMAIN_JOB_STATS_COMPLETED)) {
+        if (!qemu_job_check_may_ask(domain, error))
+            return NULL;
         qemu_job_get_info(domain, &info);
     } else if (domain->job && !domain->job->handle) {
         info = domain->job->info;

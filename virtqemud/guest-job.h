@@ -31,5 +31,6 @@ void qemu_job_free(gpointer job); /* the guest goes: nobody is told */
 
 gboolean qemu_job_abort(QemuDomain *domain, guint flags, GError **error);
 void qemu_job_get_info(const QemuDomain *domain, QemuJobInfo *ret_info);
+gboolean qemu_job_check_may_ask(QemuDomain *domain, GError **error);
 /* (transfer floating) a{sv} by libvirt's field names; @flags: virDomainGetJobStatsFlags */
 GVariant *qemu_job_get_stats(QemuDomain *domain, guint flags, int *ret_type, GError **error);

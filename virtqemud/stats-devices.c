@@ -389,7 +389,7 @@ qemu_domain_get_block_stats_flags(QemuDomain *domain, const char *path, guint fl
  *
  * Shape: (ttt): bytes allocated on the host, seen by the guest, length on the host
  * Returns: (transfer floating)
- * Errors: INVALID_ARG no such disk, or it is empty; SYSTEM_ERROR the image cannot be opened
+ * Errors: INVALID_ARG no such disk, or it is empty and the guest does not run; SYSTEM_ERROR the image cannot be opened
  */
 GVariant *
 qemu_domain_get_block_info(QemuDomain *domain, const char *path, guint flags, GError **error)
@@ -398,6 +398,7 @@ qemu_domain_get_block_info(QemuDomain *domain, const char *path, guint flags, GE
     const QemuBlockFacts *block;
     const VbDomainDisk *disk;
     QemuImageSizes sizes = {0};
+    const guint64 nothing = 0;
 
     if (!qemu_check_flags(flags, 0, "qemuDomainGetBlockInfo", error))
         return NULL;
@@ -407,6 +408,8 @@ qemu_domain_get_block_info(QemuDomain *domain, const char *path, guint flags, GE
                      path ? path : "");
         return NULL;
     }
+    if (vb_domain_source_is_empty(&disk->source) && domain->live)
+        return g_variant_new("(ttt)", nothing, nothing, nothing); /* an empty drive */
     if (vb_domain_source_is_empty(&disk->source)) {
         vb_error_set(error, VIR_ERR_INVALID_ARG,
                      "disk '%s' does not currently have a source assigned", path);

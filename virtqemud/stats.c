@@ -6,6 +6,7 @@
 #include "define.h"
 #include "procfs.h"
 #include "stats-private.h"
+#include "taint.h"
 
 #define FILTER_FLAGS 0xff /* VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE ... _OTHER, as in lists */
 
@@ -494,38 +495,13 @@ qemu_domain_get_vcpu_count(QemuDomain *domain, guint flags, GError **error)
     VbDomainDef *config;
     const VbDomainDef *def;
 
-    if (!qemu_check_flags(flags, impact | VIR_DOMAIN_VCPU_MAXIMUM | VIR_DOMAIN_VCPU_GUEST,
-                          "qemuDomainGetVcpusFlags", error) ||
+    if (!qemu_check_flags(flags, impact | VIR_DOMAIN_VCPU_MAXIMUM, "qemuDomainGetVcpusFlags",
+                          error) ||
         !qemu_domain_pick_defs(domain, impact, &live, &config, error))
         return -1;
-    if (flags & VIR_DOMAIN_VCPU_GUEST) {
-        if (qemu_domain_check_active(domain, error))
-            vb_error_set(error, VIR_ERR_ARGUMENT_UNSUPPORTED, "QEMU guest agent is not configured");
-        return -1;
-    }
     def = live ? live : config;
     return (int)(flags & VIR_DOMAIN_VCPU_MAXIMUM ? def->vcpus : vb_domain_online_vcpus(def));
 }
-
-/* Source: libvirt's words for what taints a guest (virDomainGetMessages) */
-static const struct {
-    const char *word;
-    const char *text;
-} taints[] = {
-    {"custom-argv", "custom configuration parameters specified"},
-    {"custom-monitor", "custom monitor control commands issued"},
-    {"high-privileges", "running with undesirable elevated privileges"},
-    {"shell-scripts", "network configuration using opaque shell scripts"},
-    {"disk-probing", "potentially unsafe disk format probing"},
-    {"external-launch", "managing externally launched configuration"},
-    {"host-cpu", "potentially unsafe use of host CPU passthrough"},
-    {"hook-script", "configuration potentially modified by hook script"},
-    {"cdrom-passthrough", "use of host cdrom passthrough"},
-    {"custom-dtb", "custom device tree blob used"},
-    {"custom-ga-command", "custom guest agent control commands issued"},
-    {"deprecated-config", "use of deprecated configuration settings"},
-    {"custom-device", "custom device configuration"},
-};
 
 /**
  * qemu_domain_get_messages:
@@ -546,13 +522,8 @@ qemu_domain_get_messages(QemuDomain *domain, guint flags, GError **error)
         return NULL;
     messages = g_ptr_array_new();
     for (guint i = 0; is_wanted && domain->taint && i < domain->taint->len; i++) {
-        const char *word = g_ptr_array_index(domain->taint, i);
-        const char *text = word;
+        const char *text = qemu_taint_text(g_ptr_array_index(domain->taint, i));
 
-        for (guint t = 0; t < G_N_ELEMENTS(taints); t++) {
-            if (strcmp(taints[t].word, word) == 0)
-                text = taints[t].text;
-        }
         g_ptr_array_add(messages, g_strdup_printf("tainted: %s", text));
     }
     g_ptr_array_add(messages, NULL);

@@ -298,5 +298,10 @@ qemu_tuning_write(QemuTuningKind kind, VbDomainDef *def, GVariant *params, GErro
         if (!param->set(param, def, value, error))
             return FALSE;
     }
+    if (kind == QEMU_TUNING_MEMORY && def->has_memtune_hard && def->has_memtune_swap_hard &&
+        def->memtune_hard_kib > def->memtune_swap_hard_kib)
+        return vb_error_set(error, VIR_ERR_INVALID_ARG,
+                            "memory hard_limit tunable value must be lower than or equal to "
+                            "swap_hard_limit");
     return TRUE;
 }

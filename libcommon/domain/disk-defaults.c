@@ -170,30 +170,41 @@ vb_domain_fill_source(VbDomainDiskSource *source)
 
 /* libvirt keeps the disks of one bus in the order of their names; a bus that is not given counts as one of its own */
 static void
+insert_disk(VbDomainDef *def, VbDomainDisk *disk)
+{
+    const int index = vb_domain_disk_name_to_index(disk->dst);
+    guint at = VB_DOMAIN_COUNT(def->disks);
+    gboolean is_found = FALSE;
+
+    for (guint i = at; i > 0; i--) {
+        const VbDomainDisk *other = g_ptr_array_index(def->disks, i - 1);
+
+        if (other->bus != disk->bus)
+            continue;
+        if (vb_domain_disk_name_to_index(other->dst) > index)
+            at = i - 1;
+        else if (!is_found)
+            at = i;
+        is_found = TRUE;
+    }
+    vb_domain_list_insert(&def->disks, at, disk);
+}
+
+void
+vb_domain_add_disk(VbDomainDef *def, VbDomainDisk *disk)
+{
+    fill_bus(disk);
+    insert_disk(def, disk);
+}
+
+static void
 sort_disks(VbDomainDef *def)
 {
     GPtrArray *given = def->disks;
 
     def->disks = NULL;
     VB_DOMAIN_EACH(VbDomainDisk, disk, given)
-    {
-        const int index = vb_domain_disk_name_to_index(disk->dst);
-        guint at = VB_DOMAIN_COUNT(def->disks);
-        gboolean is_found = FALSE;
-
-        for (guint i = at; i > 0; i--) {
-            const VbDomainDisk *other = g_ptr_array_index(def->disks, i - 1);
-
-            if (other->bus != disk->bus)
-                continue;
-            if (vb_domain_disk_name_to_index(other->dst) > index)
-                at = i - 1;
-            else if (!is_found)
-                at = i;
-            is_found = TRUE;
-        }
-        vb_domain_list_insert(&def->disks, at, disk);
-    }
+    insert_disk(def, disk);
     if (given)
         g_ptr_array_free(given, TRUE);
 }

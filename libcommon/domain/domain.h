@@ -478,6 +478,8 @@ typedef struct {
 } VbDomainDef;
 
 extern const VbXmlType vb_domain_type;
+/* takes @disk: it comes before the disks of its bus that have later names */
+void vb_domain_add_disk(VbDomainDef *def, VbDomainDisk *disk);
 extern const VbEnum vb_domain_virt_type_enum, vb_domain_boot_device_enum,
     vb_domain_loader_type_enum;
 extern const VbEnum vb_domain_cpu_mode_enum, vb_domain_cpu_match_enum, vb_domain_cpu_check_enum;

@@ -36,6 +36,57 @@ get_flags(GVariant *args)
         function(&agent);                                                                          \
         return NULL;                                                                               \
     }
+
+/* what the guest uses of its vCPUs, which only a running one can say */
+static gboolean
+check_guest_vcpus(QemuDomain *domain, guint flags, GError **error)
+{
+    return !(flags & VIR_DOMAIN_VCPU_CONFIG) && qemu_domain_is_active(domain)
+               ? TRUE
+               : vb_error_set(error, VIR_ERR_INVALID_ARG,
+                              "vCPU count provided by the guest agent can only be requested for "
+                              "live domains");
+}
+
+/* asking the agent is not looking on */
+static void
+may_ask_agent(VbCall *call, GError *refusal, gpointer data)
+{
+    g_autoptr(QemuDomain) domain = data;
+    const QemuAgentCall agent = {domain, replied, call, get_flags(vb_call_get_args(call))};
+    if (refusal)
+        vb_call_fail(call, refusal);
+    else
+        qemu_agent_count_vcpus(&agent);
+}
+
+GVariant *
+qemu_bus_domain_count_guest_vcpus(QemuDomain *domain, VbCall *call, guint flags, GError **error)
+{
+    if (vb_call_get_caller(call)->is_readonly)
+        vb_error_set(error, VIR_ERR_OPERATION_DENIED,
+                     "read only access prevents virDomainGetVcpusFlags");
+    else if (check_guest_vcpus(domain, flags, error)) {
+        vb_call_defer(call);
+        vb_call_authorize(call, VB_ACTION_MANAGE, may_ask_agent, qemu_domain_ref(domain));
+    }
+    return NULL;
+}
+
+GVariant *
+qemu_bus_domain_resize_guest_vcpus(QemuDomain *domain, VbCall *call, guint n_vcpus, guint flags,
+                                   GError **error)
+{
+    if (flags & (VIR_DOMAIN_VCPU_CONFIG | VIR_DOMAIN_VCPU_MAXIMUM))
+        vb_error_set(error, VIR_ERR_INVALID_ARG,
+                     "setting the vCPU count by guest agent is only supported for live domains");
+    else if (qemu_domain_check_active(domain, error)) {
+        QemuAgentCall agent = defer(domain, call, flags);
+        qemu_agent_resize_vcpus(&agent, n_vcpus);
+    }
+    return NULL;
+}
+
 AGENT_METHOD(get_time, qemu_agent_get_time)
 AGENT_METHOD(get_filesystems, qemu_agent_get_fsinfo)
 AGENT_METHOD(get_guest_vcpus, qemu_agent_get_vcpus)

@@ -22,6 +22,8 @@ qemu_bus_domain_set_vcpus(gpointer data, VbCall *call, GVariant *args, GError **
 {
     guint n_vcpus, flags;
     g_variant_get(args, "(uu)", &n_vcpus, &flags);
+    if (flags & VIR_DOMAIN_VCPU_GUEST)
+        return qemu_bus_domain_resize_guest_vcpus(data, call, n_vcpus, flags, error);
     vb_call_defer(call);
     qemu_domain_set_vcpus(data, n_vcpus, flags, qemu_bus_done, call);
     return NULL;

@@ -148,6 +148,8 @@ qemu_bus_domain_get_job_info(gpointer data, VbCall *call, GVariant *args, GError
 {
     const guint64 none = 0;
     QemuJobInfo info;
+    if (!qemu_job_check_may_ask(data, error))
+        return NULL;
     qemu_job_get_info(data, &info);
     return g_variant_new("(ittttttttttt)", info.type, info.elapsed_ms, none, info.total,
                          info.processed, info.remaining, info.total, info.processed, info.remaining,

@@ -177,6 +177,8 @@ qemu_bus_domain_get_vcpu_count(gpointer data, VbCall *call, GVariant *args, GErr
 {
     guint flags;
     g_variant_get(args, "(u)", &flags);
+    if (flags & VIR_DOMAIN_VCPU_GUEST)
+        return qemu_bus_domain_count_guest_vcpus(data, call, flags, error);
     int n = qemu_domain_get_vcpu_count(data, flags, error);
     return n < 0 ? NULL : g_variant_new("(i)", n);
 }

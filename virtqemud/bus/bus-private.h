@@ -94,6 +94,12 @@ GVariant *qemu_bus_method_stop_guests(gpointer data, VbCall *call, GVariant *arg
 void qemu_bus_send_event(QemuBus *bus, const VbEvent *event);
 GVariant *qemu_bus_method_events_since(gpointer data, VbCall *call, GVariant *args, GError **error);
 
+/* bus-domain-agent.c: VIR_DOMAIN_VCPU_GUEST */
+GVariant *qemu_bus_domain_count_guest_vcpus(QemuDomain *domain, VbCall *call, guint flags,
+                                            GError **error);
+GVariant *qemu_bus_domain_resize_guest_vcpus(QemuDomain *domain, VbCall *call, guint n_vcpus,
+                                             guint flags, GError **error);
+
 /* the rows of Domain1: name in the XML, function, action */
 #define QEMU_BUS_DOMAIN_METHODS(ROW)                                                               \
     ROW("Create", create, VB_ACTION_MANAGE)                                                        \

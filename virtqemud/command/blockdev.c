@@ -29,16 +29,23 @@ highest_number(const VbDomainDef *def)
  * qemu_command_number_images:
  * @def: a guest that is about to start; changed
  *
- * Gives every image a number, the last disk first as libvirt does; a backing image follows the one on top of it.
+ * Gives every image a number, the last disk first as libvirt does; a backing image follows the one on top of it. An
+ * empty drive has no image and no format; a number is left out for it when the guest starts.
  */
 void
 qemu_command_number_images(VbDomainDef *def)
 {
     guint next = highest_number(def) + 1;
+    const gboolean is_first = next == 1;
 
     for (guint i = VB_DOMAIN_COUNT(def->disks); i > 0; i--) {
         VbDomainDisk *disk = def->disks->pdata[i - 1];
 
+        if (vb_domain_source_is_empty(&disk->source)) {
+            disk->format = 0;
+            next += is_first;
+            continue;
+        }
         number_source(&disk->source, &next);
         for (VbDomainBackingStore *at = disk->backing;
              at && at->source.type != VB_DOMAIN_STORAGE_NONE; at = at->backing) {
