@@ -60,6 +60,13 @@ place_one(QemuDomain *domain, guint vcpu, pid_t tid)
     qemu_resctrl_add_vcpu(domain, vcpu, tid);
 }
 
+static void
+on_limited(QemuDomain *domain, GError *error, gpointer data)
+{
+    if (error)
+        g_warning("limits of domain '%s' for a new vcpu: %s", domain->name, error->message);
+}
+
 /* threads that were not there before */
 static void
 place_new(QemuDomain *domain, const GArray *before)
@@ -69,7 +76,7 @@ place_new(QemuDomain *domain, const GArray *before)
         if (tid > 0 && (i >= before->len || g_array_index(before, pid_t, i) != tid))
             place_one(domain, i, tid);
     }
-    qemu_tuning_add_vcpu(domain);
+    qemu_tuning_add_threads(domain, on_limited, NULL);
 }
 
 static void

@@ -343,6 +343,14 @@ qemu_placement_apply_vcpu(QemuDomain *domain, guint vcpu, pid_t tid, GError **er
 }
 
 gboolean
+qemu_placement_apply_iothread(QemuDomain *domain, guint iothread, pid_t tid, GError **error)
+{
+    const VbDomainDef *def = domain->live;
+    return bind_list(tid, qemu_placement_of_iothread(def, iothread), error) &&
+           (!def->cputune || schedule_from(def->cputune->iothreadscheds, iothread, tid, error));
+}
+
+gboolean
 qemu_placement_apply(QemuDomain *domain, GError **error)
 {
     const VbDomainDef *def = domain->live;
@@ -354,8 +362,7 @@ qemu_placement_apply(QemuDomain *domain, GError **error)
     }
     for (guint i = 0; i < domain->iothread_tids->len; i++) {
         const QemuIothread *thread = &g_array_index(domain->iothread_tids, QemuIothread, i);
-        if (!bind_list(thread->tid, qemu_placement_of_iothread(def, thread->id), error) ||
-            (tune && !schedule_from(tune->iothreadscheds, thread->id, thread->tid, error)))
+        if (!qemu_placement_apply_iothread(domain, thread->id, thread->tid, error))
             return FALSE;
     }
     return !tune || !tune->emulator_scheduler ||

@@ -32,8 +32,10 @@ gboolean qemu_placement_check(QemuDomain *domain, const VbDomainDef *def, GError
 gboolean qemu_placement_is_wanted(const VbDomainDef *def);
 /* Puts the threads that are known now in their place: vCPUs, I/O threads. Errors: SYSTEM_ERROR */
 gboolean qemu_placement_apply(QemuDomain *domain, GError **error);
-/* A vCPU thread that came later */
+/* A thread that came later */
 gboolean qemu_placement_apply_vcpu(QemuDomain *domain, guint vcpu, pid_t tid, GError **error);
+gboolean qemu_placement_apply_iothread(QemuDomain *domain, guint iothread, pid_t tid,
+                                       GError **error);
 
 /* @tid may use @cpus from now on; a thread that is gone is no error */
 gboolean qemu_placement_bind(pid_t tid, const VbBitset *cpus, GError **error);

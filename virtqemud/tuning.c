@@ -343,19 +343,23 @@ qemu_tuning_apply(QemuDomain *domain, QemuDone done, gpointer data)
     work_begin(domain, EVERY_KIND, vb_domain_copy(domain->live), NULL, done, data);
 }
 
-static void
-on_vcpu_limited(QemuDomain *domain, GError *error, gpointer data)
+void
+qemu_tuning_add_threads(QemuDomain *domain, QemuDone done, gpointer data)
 {
-    if (error)
-        g_warning("limits of domain '%s' for a new vcpu: %s", domain->name, error->message);
+    if (has_cpu_limits(domain->live->cputune))
+        work_begin(domain, QEMU_TUNING_SCHEDULER, vb_domain_copy(domain->live), NULL, done, data);
+    else
+        qemu_domain_finish_later(domain, NULL, done, data);
 }
 
 void
-qemu_tuning_add_vcpu(QemuDomain *domain)
+qemu_tuning_remove_thread(const QemuDomain *domain, const char *child)
 {
-    if (has_cpu_limits(domain->live->cputune))
-        work_begin(domain, QEMU_TUNING_SCHEDULER, vb_domain_copy(domain->live), NULL,
-                   on_vcpu_limited, NULL);
+    g_autoptr(QemuCgroup) cgroup = find_groups(domain);
+    const QemuCgroupPlace *place = &cgroup->places[QEMU_CGROUP_CPU];
+    g_autofree char *folder = place->folder ? g_build_filename(place->folder, child, NULL) : NULL;
+    if (folder && g_file_test(folder, G_FILE_TEST_IS_DIR))
+        qemu_cgroup_remove(folder);
 }
 
 /* ---- getting and setting ---- */

@@ -20,7 +20,10 @@ char *qemu_tuning_nodes(const QemuDomain *domain);
  * Errors: OPERATION_INVALID a controller is missing; INVALID_ARG; SYSTEM_ERROR the kernel refuses
  */
 void qemu_tuning_apply(QemuDomain *domain, QemuDone done, gpointer data);
-void qemu_tuning_add_vcpu(QemuDomain *domain); /* there are new ones; a failure is logged */
+/* there are new vCPUs or I/O threads: limits them as well */
+void qemu_tuning_add_threads(QemuDomain *domain, QemuDone done, gpointer data);
+/* @child: "vcpu1", "iothread1": its thread is gone, its group goes */
+void qemu_tuning_remove_thread(const QemuDomain *domain, const char *child);
 
 typedef enum {
     QEMU_TUNING_SCHEDULER,

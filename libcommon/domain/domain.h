@@ -354,6 +354,8 @@ typedef struct {
     guint id;
     guint thread_pool_min, thread_pool_max;
     gboolean has_pool_min, has_pool_max;
+    guint64 poll_max, poll_grow, poll_shrink; /* ns, factors */
+    gboolean has_poll_max, has_poll_grow, has_poll_shrink;
 } VbDomainIothread;
 typedef struct {
     guint id;

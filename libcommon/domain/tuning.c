@@ -104,6 +104,9 @@ static const VbXmlField iothread_fields[] = {
     VB_XML_UINT(I, id, "@id"),
     VB_XML_UINT(I, thread_pool_min, "@thread_pool_min", VB_XML_HAS(I, has_pool_min), ZERO),
     VB_XML_UINT(I, thread_pool_max, "@thread_pool_max", VB_XML_HAS(I, has_pool_max), ZERO),
+    VB_XML_UINT64(I, poll_max, "poll/@max", VB_XML_HAS(I, has_poll_max), ZERO),
+    VB_XML_UINT64(I, poll_grow, "poll/@grow", VB_XML_HAS(I, has_poll_grow), ZERO),
+    VB_XML_UINT64(I, poll_shrink, "poll/@shrink", VB_XML_HAS(I, has_poll_shrink), ZERO),
 };
 VB_XML_TYPE(vb_domain_iothread_type, I, "iothread", iothread_fields);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The methods of Domain1 that change where threads run; data: the QemuDomain. */
+/* The methods of Domain1 about threads: where they run, I/O threads that come and go; data: the QemuDomain. */
 #include "bus/bus-private.h"
+#include "iothreads.h"
 #include "vcpus.h"
 
 /* the map of a call lies in @map for as long as it is used */
@@ -54,4 +55,38 @@ qemu_bus_domain_get_iothreads(gpointer data, VbCall *call, GVariant *args, GErro
     guint flags;
     g_variant_get(args, "(u)", &flags);
     return qemu_domain_get_iothreads(data, flags, error);
+}
+
+static GVariant *
+change_iothread(QemuDomain *domain, VbCall *call, const QemuIothreadChange *change)
+{
+    vb_call_defer(call);
+    qemu_iothread_change(domain, change, qemu_bus_done, call);
+    return NULL;
+}
+
+GVariant *
+qemu_bus_domain_add_iothread(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    QemuIothreadChange change = {.kind = QEMU_IOTHREAD_ADD};
+    g_variant_get(args, "(uu)", &change.id, &change.flags);
+    return change_iothread(data, call, &change);
+}
+
+GVariant *
+qemu_bus_domain_delete_iothread(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    QemuIothreadChange change = {.kind = QEMU_IOTHREAD_DELETE};
+    g_variant_get(args, "(uu)", &change.id, &change.flags);
+    return change_iothread(data, call, &change);
+}
+
+GVariant *
+qemu_bus_domain_set_iothread_parameters(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    QemuIothreadChange change = {.kind = QEMU_IOTHREAD_SET};
+    g_autoptr(GVariant) params = NULL;
+    g_variant_get(args, "(u@a{sv}u)", &change.id, &params, &change.flags);
+    change.params = params;
+    return change_iothread(data, call, &change);
 }

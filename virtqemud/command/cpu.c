@@ -307,6 +307,12 @@ take_iothread(QemuBuild *build, const VbDomainIothread *thread)
         vb_json_add_uint(json, "thread-pool-min", thread->thread_pool_min);
     if (thread->has_pool_max)
         vb_json_add_uint(json, "thread-pool-max", thread->thread_pool_max);
+    if (thread->has_poll_max)
+        vb_json_add_uint(json, "poll-max-ns", thread->poll_max);
+    if (thread->has_poll_grow)
+        vb_json_add_uint(json, "poll-grow", thread->poll_grow);
+    if (thread->has_poll_shrink)
+        vb_json_add_uint(json, "poll-shrink", thread->poll_shrink);
     qemu_build_take_json(build, "-object", json);
 }
 
