@@ -117,7 +117,7 @@ static void
 append_value(GString *out, const VbXmlSlot *slot, gconstpointer self)
 {
     const VbXmlValueOps *ops = vb_xml_value_ops(slot->f.kind);
-    gconstpointer value = vb_xml_member(self, slot->f.offset);
+    gconstpointer value = vb_xml_slot_value(slot, self);
 
     if (ops->is_plain) {
         ops->append(slot, value, out);
@@ -134,8 +134,9 @@ append_value(GString *out, const VbXmlSlot *slot, gconstpointer self)
 static inline gboolean
 is_written(const Place *place, const VbXmlSlot *slot)
 {
-    return !vb_xml_slot_is_zero(slot, place->self) && vb_xml_value_is_written(slot, place->self) &&
-           is_wanted(place->writer, slot, place->self);
+    /* whether it is wanted comes before its value: the bytes may be another field's */
+    return !vb_xml_slot_is_zero(slot, place->self) && is_wanted(place->writer, slot, place->self) &&
+           vb_xml_value_is_written(slot, place->self);
 }
 
 static void
@@ -189,7 +190,7 @@ write_raw(Writer *writer, const VbXmlSlot *slot, const char *inside, guint inden
 static gboolean
 write_field_element(const Place *place, VbXmlSlot *slot)
 {
-    gconstpointer member = *(gconstpointer *)vb_xml_member(place->self, slot->f.offset);
+    gconstpointer member = *(const gconstpointer *)vb_xml_slot_value(slot, place->self);
     const GPtrArray *list = member;
 
     if (!member || !is_wanted(place->writer, slot, place->self))
@@ -283,6 +284,10 @@ is_all_zero(const Place *place, const VbXmlNode *node)
         if (*(const guint32 *)(gconstpointer)(self + g_array_index(node->zeros4, gsize, i)))
             return FALSE;
     }
+    for (guint i = 0; i < node->zeros1->len; i++) {
+        if (self[g_array_index(node->zeros1, gsize, i)])
+            return FALSE;
+    }
     return TRUE;
 }
 
@@ -298,7 +303,7 @@ has_content(const Place *place, const VbXmlNode *node)
     for (guint i = 0; i < node->children->len; i++) {
         const VbXmlChild *child = g_ptr_array_index(node->children, i);
 
-        if (child->slot ? *(gpointer *)vb_xml_member(place->self, child->slot->f.offset) != NULL
+        if (child->slot ? *(const gpointer *)vb_xml_slot_value(child->slot, place->self) != NULL
                         : has_content(place, child->node))
             return TRUE;
     }

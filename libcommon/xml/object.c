@@ -75,9 +75,11 @@ vb_xml_free(const VbXmlType *type, gpointer self)
     for (guint i = 0; i < plan->owned->len; i++) {
         const VbXmlSlot *slot = g_ptr_array_index(plan->owned, i);
 
-        if (is_owner(slot, self))
-            clear_slot(slot, vb_xml_member(self, slot->f.offset));
+        if (vb_xml_slot_has_home(slot, self) && is_owner(slot, self))
+            clear_slot(slot, (gpointer)vb_xml_slot_value(slot, self));
     }
+    for (guint i = 0; i < plan->parts->len; i++)
+        g_free(*(gpointer *)vb_xml_member(self, g_array_index(plan->parts, gsize, i)));
     g_free(self);
 }
 
@@ -107,7 +109,7 @@ copy_slot(const VbXmlSlot *slot, gpointer to, gconstpointer from)
     } else if (slot->f.kind == VB_XML_KIND_CUSTOM) {
         slot->f.custom->copy(to, from);
     } else {
-        memcpy(to, from, vb_xml_value_ops(slot->f.kind)->size);
+        memcpy(to, from, slot->f.size);
     }
 }
 
@@ -115,8 +117,8 @@ static void
 copy_has(const VbXmlSlot *slot, gpointer to, gconstpointer from)
 {
     if (slot->f.has_at)
-        *(gboolean *)vb_xml_member(to, slot->f.has_at - 1) =
-            *(const gboolean *)vb_xml_member(from, slot->f.has_at - 1);
+        vb_xml_store(vb_xml_member(vb_xml_slot_home(slot, to), slot->f.has_at - 1),
+                     slot->f.has_size, vb_xml_slot_has(slot, from));
 }
 
 /**
@@ -141,9 +143,10 @@ vb_xml_copy(const VbXmlType *type, gconstpointer self)
     for (guint i = 0; i < plan->slots->len; i++) {
         const VbXmlSlot *slot = g_ptr_array_index(plan->slots, i);
 
-        if (!is_owner(slot, self))
+        if (!vb_xml_slot_has_home(slot, self) || !is_owner(slot, self))
             continue;
-        copy_slot(slot, vb_xml_member(copy, slot->f.offset), vb_xml_member(self, slot->f.offset));
+        copy_slot(slot, vb_xml_member(vb_xml_slot_home(slot, copy), slot->f.offset),
+                  vb_xml_slot_value(slot, self));
         copy_has(slot, copy, self);
     }
     return copy;
@@ -177,7 +180,7 @@ slots_equal(const VbXmlSlot *slot, gconstpointer a, gconstpointer b)
     if (slot->f.kind == VB_XML_KIND_MAC) /* has padding */
         return ((const VbMac *)a)->is_set == ((const VbMac *)b)->is_set &&
                memcmp(((const VbMac *)a)->bytes, ((const VbMac *)b)->bytes, 6) == 0;
-    return memcmp(a, b, vb_xml_value_ops(slot->f.kind)->size) == 0;
+    return memcmp(a, b, slot->f.size) == 0;
 }
 
 /**
@@ -197,14 +200,12 @@ vb_xml_equal(const VbXmlType *type, gconstpointer a, gconstpointer b)
         return a == b;
     for (guint i = 0; i < plan->slots->len; i++) {
         const VbXmlSlot *slot = g_ptr_array_index(plan->slots, i);
-        const gsize has = slot->f.has_at;
 
         if ((slot->f.flags & VB_XML_NOT_COMPARED) || !is_owner(slot, a))
             continue;
-        if (has && *(const gboolean *)vb_xml_member(a, has - 1) !=
-                       *(const gboolean *)vb_xml_member(b, has - 1))
+        if (slot->f.has_at && vb_xml_slot_has(slot, a) != vb_xml_slot_has(slot, b))
             return FALSE;
-        if (!slots_equal(slot, vb_xml_member(a, slot->f.offset), vb_xml_member(b, slot->f.offset)))
+        if (!slots_equal(slot, vb_xml_slot_value(slot, a), vb_xml_slot_value(slot, b)))
             return FALSE;
     }
     return TRUE;

@@ -32,17 +32,18 @@ is_due(const Walk *walk, const VbXmlSlot *slot)
 static gboolean
 parse_value(Walk *walk, const VbXmlSlot *slot, const VbXmlSpot *spot, GError **error)
 {
+    const VbXmlValueOps *ops = vb_xml_value_ops(slot->f.kind);
     const gboolean is_old = (slot->f.flags & VB_XML_PARSE_ONLY) != 0;
+    gpointer home = vb_xml_slot_home(slot, walk->self);
+    gpointer value = vb_xml_member(home, slot->f.offset);
 
-    if (is_old &&
-        vb_xml_value_ops(slot->f.kind)->is_set(slot, vb_xml_member(walk->self, slot->f.offset)))
+    if (is_old && ops->is_set(slot, value))
         return TRUE; /* the new spelling was given too */
-    if (!vb_xml_value_ops(slot->f.kind)
-             ->parse(slot, vb_xml_member(walk->self, slot->f.offset), spot, error))
+    if (!ops->parse(slot, value, spot, error))
         return FALSE;
     walk->seen[slot->index] = TRUE;
     if (slot->f.has_at)
-        *(gboolean *)vb_xml_member(walk->self, slot->f.has_at - 1) = TRUE;
+        vb_xml_store(vb_xml_member(home, slot->f.has_at - 1), slot->f.has_size, TRUE);
     return TRUE;
 }
 
@@ -126,7 +127,7 @@ parse_texts(Walk *walk, const GPtrArray *slots, xmlNode *element, GError **error
 static gboolean
 parse_list_entry(Walk *walk, VbXmlSlot *slot, xmlNode *element, GError **error)
 {
-    GPtrArray **list = vb_xml_member(walk->self, slot->f.offset);
+    GPtrArray **list = vb_xml_member(vb_xml_slot_home(slot, walk->self), slot->f.offset);
     const guint max = slot->f.max ? (guint)slot->f.max : 65536;
     const VbXmlPlan *plan = vb_xml_slot_plan(slot);
     gpointer entry;
@@ -145,7 +146,7 @@ parse_list_entry(Walk *walk, VbXmlSlot *slot, xmlNode *element, GError **error)
 static gboolean
 parse_field_element(Walk *walk, VbXmlSlot *slot, xmlNode *element, GError **error)
 {
-    gpointer *member = vb_xml_member(walk->self, slot->f.offset);
+    gpointer *member = vb_xml_member(vb_xml_slot_home(slot, walk->self), slot->f.offset);
 
     if (slot->f.kind == VB_XML_KIND_LIST) {
         walk->seen[slot->index] = TRUE;

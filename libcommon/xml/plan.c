@@ -27,6 +27,8 @@ namespace_uri(const char *prefix)
     return NULL;
 }
 
+const guint64 vb_xml_zeros[VB_XML_MAX_PART / 8];
+
 static VbXmlNode *
 node_new(VbXmlPlan *plan, VbXmlNode *parent, const char *name)
 {
@@ -40,6 +42,7 @@ node_new(VbXmlPlan *plan, VbXmlNode *parent, const char *name)
     node->texts = g_ptr_array_new();
     node->marks = g_ptr_array_new();
     node->children = g_ptr_array_new();
+    node->zeros1 = g_array_new(FALSE, FALSE, sizeof(gsize));
     node->zeros4 = g_array_new(FALSE, FALSE, sizeof(gsize));
     node->zeros8 = g_array_new(FALSE, FALSE, sizeof(gsize));
     return node;
@@ -135,26 +138,75 @@ path_join(const char *prefix, const char *path)
     return g_strconcat(prefix, "/", path, NULL);
 }
 
-static void
-add_when(VbXmlSlot *slot, const VbXmlField *field, gsize base)
-{
-    if (field->when_at == 0)
-        return;
-    g_assert(slot->n_when < VB_XML_MAX_WHEN);
-    slot->when[slot->n_when].offset = base + field->when_at - 1;
-    slot->when[slot->n_when].mask = field->when_mask;
-    slot->n_when++;
-}
-
 /* where an embedded table stands: its struct, its path, the conditions of those around it */
 typedef struct {
+    gsize part_at;
+    guint part_size;
     gsize base;
     const char *prefix;
     const VbXmlSlot *outer;
     guint depth;
 } Frame;
 
+static void
+add_when(VbXmlSlot *slot, const VbXmlField *field, const Frame *frame)
+{
+    if (field->when_at == 0)
+        return;
+    g_assert(slot->n_when < VB_XML_MAX_WHEN);
+    g_assert(field->when_size == 1 || field->when_size == 4);
+    slot->when[slot->n_when].part_at = frame->part_at;
+    slot->when[slot->n_when].offset = frame->base + field->when_at - 1;
+    slot->when[slot->n_when].size = field->when_size;
+    slot->when[slot->n_when].mask = field->when_mask;
+    slot->n_when++;
+}
+
 static void collect(VbXmlPlan *plan, const VbXmlType *type, const Frame *frame);
+
+/* each once: a PART may come in pieces */
+static void
+note_part(GArray *offsets, gsize offset)
+{
+    for (guint i = 0; i < offsets->len; i++) {
+        if (g_array_index(offsets, gsize, i) == offset)
+            return;
+    }
+    g_array_append_val(offsets, offset);
+}
+
+static void
+collect_inner(VbXmlPlan *plan, const VbXmlSlot *slot, const Frame *frame)
+{
+    Frame inner = {frame->part_at, frame->part_size, slot->f.offset, slot->path,
+                   slot,           frame->depth + 1};
+
+    g_assert(frame->depth < 8);
+    if (slot->f.kind == VB_XML_KIND_PART) {
+        g_assert(frame->part_at == 0 && slot->f.type->size <= VB_XML_MAX_PART);
+        note_part(plan->parts, slot->f.offset);
+        inner.part_at = slot->f.offset + 1;
+        inner.part_size = (guint)slot->f.type->size;
+        inner.base = 0;
+    }
+    collect(plan, slot->f.type, &inner);
+}
+
+/* members that are smaller or larger than the code for their kind takes them for */
+static void
+check_sizes(const VbXmlField *field)
+{
+    const VbXmlValueOps *ops = vb_xml_value_ops(field->kind);
+    const gboolean may_be_small =
+        field->kind == VB_XML_KIND_ENUM || field->kind == VB_XML_KIND_BOOL ||
+        field->kind == VB_XML_KIND_SWITCH || field->kind == VB_XML_KIND_PRESENT;
+
+    if (may_be_small)
+        g_assert(field->size == 1 || field->size == 4);
+    else if (ops && ops->size)
+        g_assert(field->size == ops->size);
+    g_assert(field->has_at == 0 || field->has_size == 1 || field->has_size == 4);
+}
 
 static void
 collect_field(VbXmlPlan *plan, const VbXmlField *field, const Frame *frame)
@@ -171,17 +223,17 @@ collect_field(VbXmlPlan *plan, const VbXmlField *field, const Frame *frame)
         slot->f.has_at += frame->base;
     if (slot->f.unit == 0)
         slot->f.unit = 1024;
-    add_when(slot, field, frame->base);
+    slot->part_at = frame->part_at;
+    slot->part_size = frame->part_size;
+    add_when(slot, field, frame);
     slot->path = path_join(frame->prefix, field->path);
-    if (field->kind == VB_XML_KIND_EMBED) {
-        const Frame inner = {slot->f.offset, slot->path, slot, frame->depth + 1};
-
-        g_assert(frame->depth < 8);
-        collect(plan, field->type, &inner);
+    if (field->kind == VB_XML_KIND_EMBED || field->kind == VB_XML_KIND_PART) {
+        collect_inner(plan, slot, frame);
         g_free(slot->path);
         g_free(slot);
         return;
     }
+    check_sizes(&slot->f);
     g_assert(plan->slots->len < VB_XML_MAX_SLOTS);
     slot->index = plan->slots->len;
     g_ptr_array_add(plan->slots, slot);
@@ -193,6 +245,7 @@ collect(VbXmlPlan *plan, const VbXmlType *type, const Frame *frame)
     if (type->init) {
         const VbXmlInit init = {frame->base, type->init};
 
+        g_assert(frame->part_at == 0);
         g_array_append_val(plan->inits, init);
     }
     for (guint i = 0; i < type->n_fields; i++)
@@ -218,12 +271,14 @@ find_twins(VbXmlPlan *plan)
         for (guint j = 0; j < plan->slots->len; j++) {
             const VbXmlSlot *other = g_ptr_array_index(plan->slots, j);
 
-            if (j == i || other->f.offset != slot->f.offset)
+            if (j == i || other->f.offset != slot->f.offset || other->part_at != slot->part_at ||
+                (slot->f.flags & VB_XML_UNION))
                 continue;
             slot->is_twin |=
                 j < i && other->f.kind == slot->f.kind && other->f.type == slot->f.type;
             slot->has_rival |= slot->f.type && slot->n_when && other->f.type != slot->f.type;
         }
+        slot->has_rival |= (slot->f.flags & VB_XML_UNION) != 0;
         if (!slot->is_twin && owns_memory(slot))
             g_ptr_array_add(plan->owned, slot);
     }
@@ -238,7 +293,7 @@ level_after(VbXmlPlan *plan, const VbXmlSlot *slot)
         for (guint i = 0; i < plan->slots->len; i++) {
             const VbXmlSlot *other = g_ptr_array_index(plan->slots, i);
 
-            if (other->f.offset == slot->when[w].offset)
+            if (other->f.offset == slot->when[w].offset && other->part_at == slot->when[w].part_at)
                 level = MAX(level, other->level + 1);
         }
     }
@@ -280,14 +335,13 @@ find_zero(VbXmlSlot *slot)
         slot->zero_size = sizeof(gpointer);
     } else if (slot->f.has_at && slot->f.kind != VB_XML_KIND_STRING) {
         slot->zero_at = slot->f.has_at - 1;
-        slot->zero_size = sizeof(gboolean);
+        slot->zero_size = slot->f.has_size;
     } else if (slot->f.kind == VB_XML_KIND_UUID || slot->f.kind == VB_XML_KIND_MAC) {
         slot->zero_at += slot->f.kind == VB_XML_KIND_UUID ? G_STRUCT_OFFSET(VbUuid, is_set)
                                                           : G_STRUCT_OFFSET(VbMac, is_set);
-        slot->zero_size = sizeof(gboolean);
-    } else if (!slot->f.has_at && !(slot->f.flags & VB_XML_ZERO_IS_VALUE) &&
-               (ops->size == 4 || ops->size == 8)) {
-        slot->zero_size = (guint)ops->size;
+        slot->zero_size = sizeof(bool);
+    } else if (!slot->f.has_at && !(slot->f.flags & VB_XML_ZERO_IS_VALUE) && ops->size) {
+        slot->zero_size = slot->f.size;
     }
 }
 
@@ -295,12 +349,16 @@ static void
 note_zero(VbXmlNode *node, const VbXmlSlot *slot)
 {
     for (; node; node = node->parent) {
-        if (slot->zero_size == 8)
+        if (slot->zero_size == 0)
+            node->takes_look = TRUE;
+        else if (slot->part_at)
+            note_part(node->zeros8, slot->part_at - 1);
+        else if (slot->zero_size == 8)
             g_array_append_val(node->zeros8, slot->zero_at);
         else if (slot->zero_size == 4)
             g_array_append_val(node->zeros4, slot->zero_at);
         else
-            node->takes_look = TRUE;
+            g_array_append_val(node->zeros1, slot->zero_at);
     }
 }
 
@@ -323,11 +381,12 @@ static VbXmlPlan *
 compile(const VbXmlType *type)
 {
     VbXmlPlan *plan = g_new0(VbXmlPlan, 1);
-    const Frame frame = {0, ".", NULL, 0};
+    const Frame frame = {.prefix = "."};
 
     plan->type = type;
     plan->slots = g_ptr_array_new();
     plan->owned = g_ptr_array_new();
+    plan->parts = g_array_new(FALSE, FALSE, sizeof(gsize));
     plan->inits = g_array_new(FALSE, FALSE, sizeof(VbXmlInit));
     plan->top = node_new(plan, NULL, NULL);
     collect(plan, type, &frame);
@@ -400,9 +459,11 @@ gboolean
 vb_xml_slot_applies(const VbXmlSlot *slot, gconstpointer self)
 {
     for (guint i = 0; i < slot->n_when; i++) {
-        const int value = *(const int *)vb_xml_member(self, slot->when[i].offset);
+        const guint32 value = vb_xml_load(vb_xml_member(vb_xml_home(self, slot->when[i].part_at),
+                                                        slot->when[i].offset),
+                                          slot->when[i].size);
 
-        if (value < 0 || value > 63 || !(slot->when[i].mask & VB_XML_BIT(value)))
+        if (value > 63 || !(slot->when[i].mask & VB_XML_BIT(value)))
             return FALSE;
     }
     return TRUE;

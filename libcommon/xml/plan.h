@@ -17,15 +17,20 @@ typedef struct {
     char *path;       /* from the table's element */
     const char *name; /* last part of it, without "@"; "." for the element's own text */
     gboolean is_attribute;
+    gsize
+        part_at; /* offset + 1 of the pointer to the PART that holds the member; 0: the struct itself does */
+    guint part_size;
     struct {
+        gsize part_at;
         gsize offset;
+        guint size;
         guint64 mask;
     } when[VB_XML_MAX_WHEN];
     guint n_when;
     guint level; /* 0: always; n: after those of level n - 1, which its `when` looks at */
     guint index;
     gsize zero_at;    /* bytes that are 0 when the field is absent */
-    guint zero_size;  /* 4 or 8 of them; 0: that takes a closer look */
+    guint zero_size;  /* 1, 4 or 8 of them; 0: that takes a closer look */
     gboolean is_twin; /* its member belongs to an earlier field of the same type */
     gboolean
         has_rival; /* its member may belong to a field of another type: conditions say whose it is */
@@ -53,14 +58,15 @@ struct _VbXmlNode {
     GPtrArray *marks;            /* VbXmlSlot, PRESENT */
     GPtrArray *children;         /* VbXmlChild, by first appearance */
     /* what is 0 when there is nothing in it and below: most elements of most structs, seen at a glance */
-    GArray *zeros4, *zeros8; /* gsize, offsets in the struct */
-    gboolean takes_look;     /* that is not all: fields of other kinds are in it */
+    GArray *zeros1, *zeros4, *zeros8; /* gsize, offsets in the struct */
+    gboolean takes_look;              /* that is not all: fields of other kinds are in it */
 };
 
 struct _VbXmlPlan {
     const VbXmlType *type;
     GPtrArray *slots; /* VbXmlSlot, table order */
     GPtrArray *owned; /* those of them with something to free */
+    GArray *parts;    /* gsize, offsets of the pointers to PARTs */
     VbXmlNode *top;
     guint n_nodes;
     GArray *inits; /* VbXmlInit, of embedded types */
@@ -81,18 +87,82 @@ vb_xml_is_name(const char *a, const char *b)
     return a[0] == b[0] && strcmp(a, b) == 0;
 }
 
-/* TRUE: the field is absent; FALSE: it may be there */
-static inline gboolean
-vb_xml_slot_is_zero(const VbXmlSlot *slot, gconstpointer self)
-{
-    const char *at = (const char *)self + slot->zero_at;
-
-    return (slot->zero_size == 4 && *(const guint32 *)(gconstpointer)at == 0) ||
-           (slot->zero_size == 8 && *(const guint64 *)(gconstpointer)at == 0);
-}
-
 static inline gpointer
 vb_xml_member(gconstpointer self, gsize offset)
 {
     return (char *)self + offset;
+}
+
+/* enums and flags have one byte or four */
+static inline guint32
+vb_xml_load(gconstpointer at, guint size)
+{
+    return size == 1 ? *(const guint8 *)at : *(const guint32 *)at;
+}
+
+static inline void
+vb_xml_store(gpointer at, guint size, guint32 value)
+{
+    if (size == 1)
+        *(guint8 *)at = (guint8)value;
+    else
+        *(guint32 *)at = value;
+}
+
+/* the struct that holds something of @self: itself or a PART, zeros when that is not there */
+static inline gconstpointer
+vb_xml_home(gconstpointer self, gsize part_at)
+{
+    gconstpointer part;
+
+    if (part_at == 0)
+        return self;
+    part = *(gconstpointer *)vb_xml_member(self, part_at - 1);
+    return part ? part : vb_xml_zeros;
+}
+
+/* the field's member, to read */
+static inline gconstpointer
+vb_xml_slot_value(const VbXmlSlot *slot, gconstpointer self)
+{
+    return vb_xml_member(vb_xml_home(self, slot->part_at), slot->f.offset);
+}
+
+/* the same to write: makes the PART */
+static inline gpointer
+vb_xml_slot_home(const VbXmlSlot *slot, gpointer self)
+{
+    gpointer *part;
+
+    if (slot->part_at == 0)
+        return self;
+    part = vb_xml_member(self, slot->part_at - 1);
+    if (!*part)
+        *part = g_malloc0(slot->part_size);
+    return *part;
+}
+
+/* FALSE: it belongs to a PART that is not there */
+static inline gboolean
+vb_xml_slot_has_home(const VbXmlSlot *slot, gconstpointer self)
+{
+    return slot->part_at == 0 || *(gconstpointer *)vb_xml_member(self, slot->part_at - 1) != NULL;
+}
+
+static inline gboolean
+vb_xml_slot_has(const VbXmlSlot *slot, gconstpointer self)
+{
+    return vb_xml_load(vb_xml_member(vb_xml_home(self, slot->part_at), slot->f.has_at - 1),
+                       slot->f.has_size) != 0;
+}
+
+/* TRUE: the field is absent; FALSE: it may be there */
+static inline gboolean
+vb_xml_slot_is_zero(const VbXmlSlot *slot, gconstpointer self)
+{
+    const char *at = (const char *)vb_xml_home(self, slot->part_at) + slot->zero_at;
+
+    return (slot->zero_size == 1 && *at == 0) ||
+           (slot->zero_size == 4 && *(const guint32 *)(gconstpointer)at == 0) ||
+           (slot->zero_size == 8 && *(const guint64 *)(gconstpointer)at == 0);
 }

@@ -289,6 +289,12 @@ append_uint64(const VbXmlSlot *slot, gconstpointer value, GString *out)
         append_decimal(out, number, FALSE);
 }
 
+static int
+read_small(const VbXmlSlot *slot, gconstpointer value)
+{
+    return (int)vb_xml_load(value, slot->f.size);
+}
+
 static gboolean
 parse_enum(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GError **error)
 {
@@ -296,14 +302,14 @@ parse_enum(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GError 
 
     if (number < 0)
         return unknown_word(slot, spot, error);
-    *(int *)value = number;
+    vb_xml_store(value, slot->f.size, (guint32)number);
     return TRUE;
 }
 
 static void
 append_enum(const VbXmlSlot *slot, gconstpointer value, GString *out)
 {
-    const char *nick = vb_enum_to_nick(slot->f.enumeration, *(const int *)value);
+    const char *nick = vb_enum_to_nick(slot->f.enumeration, read_small(slot, value));
 
     g_string_append(out, nick ? nick : "");
 }
@@ -311,7 +317,9 @@ append_enum(const VbXmlSlot *slot, gconstpointer value, GString *out)
 static gboolean
 enum_is_set(const VbXmlSlot *slot, gconstpointer value)
 {
-    return *(const int *)value > 0 && vb_enum_to_nick(slot->f.enumeration, *(const int *)value);
+    const int number = read_small(slot, value);
+
+    return number > 0 && vb_enum_to_nick(slot->f.enumeration, number);
 }
 
 static const char *const bool_words[] = {NULL, "yes", "no"};
@@ -324,7 +332,7 @@ parse_tristate(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GEr
 
     for (int i = VB_TRISTATE_YES; i <= VB_TRISTATE_NO; i++) {
         if (strcmp(words[i], spot->text) == 0) {
-            *(VbTristate *)value = (VbTristate)i;
+            vb_xml_store(value, slot->f.size, (guint32)i);
             return TRUE;
         }
     }
@@ -334,7 +342,7 @@ parse_tristate(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GEr
 static gboolean
 tristate_is_set(const VbXmlSlot *slot, gconstpointer value)
 {
-    const VbTristate state = *(const VbTristate *)value;
+    const int state = read_small(slot, value);
 
     return state == VB_TRISTATE_YES || state == VB_TRISTATE_NO;
 }
@@ -344,7 +352,7 @@ append_tristate(const VbXmlSlot *slot, gconstpointer value, GString *out)
 {
     const char *const *words = slot->f.kind == VB_XML_KIND_BOOL ? bool_words : switch_words;
 
-    g_string_append(out, words[*(const VbTristate *)value]);
+    g_string_append(out, words[read_small(slot, value)]);
 }
 
 static gboolean
@@ -464,8 +472,14 @@ append_custom(const VbXmlSlot *slot, gconstpointer value, GString *out)
 static gboolean
 parse_present(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GError **error)
 {
-    *(gboolean *)value = TRUE;
+    vb_xml_store(value, slot->f.size, TRUE);
     return TRUE;
+}
+
+static gboolean
+present_is_set(const VbXmlSlot *slot, gconstpointer value)
+{
+    return read_small(slot, value) != 0;
 }
 
 static const VbXmlValueOps ops[] = {
@@ -479,7 +493,7 @@ static const VbXmlValueOps ops[] = {
                           TRUE},
     [VB_XML_KIND_SWITCH] = {sizeof(VbTristate), parse_tristate, tristate_is_set, append_tristate,
                             TRUE},
-    [VB_XML_KIND_PRESENT] = {sizeof(gboolean), parse_present, int_is_set, NULL, TRUE},
+    [VB_XML_KIND_PRESENT] = {sizeof(bool), parse_present, present_is_set, NULL, TRUE},
     [VB_XML_KIND_SIZE] = {sizeof(guint64), parse_size, int64_is_set, append_uint64, TRUE},
     [VB_XML_KIND_UUID] = {sizeof(VbUuid), parse_uuid, uuid_is_set, append_uuid, TRUE},
     [VB_XML_KIND_MAC] = {sizeof(VbMac), parse_mac, mac_is_set, append_mac, TRUE},
@@ -507,8 +521,8 @@ vb_xml_value_is_written(const VbXmlSlot *slot, gconstpointer self)
     if (vb_xml_slot_is_zero(slot, self))
         return FALSE;
     if (slot->f.has_at && slot->f.kind != VB_XML_KIND_STRING)
-        return *(const gboolean *)vb_xml_member(self, slot->f.has_at - 1);
-    if (vb_xml_value_ops(slot->f.kind)->is_set(slot, vb_xml_member(self, slot->f.offset)))
+        return vb_xml_slot_has(slot, self);
+    if (vb_xml_value_ops(slot->f.kind)->is_set(slot, vb_xml_slot_value(slot, self)))
         return TRUE;
     if (!(slot->f.flags & VB_XML_ZERO_IS_VALUE))
         return FALSE;

@@ -13,6 +13,7 @@
  * table (or lie in an EMBED of it); order does not matter, dependents are read after what they depend on.
  */
 #pragma once
+#include <stdbool.h>
 #include <glib.h>
 #include "base/enum.h"
 
@@ -26,10 +27,10 @@ typedef enum {
     VB_XML_KIND_UINT,    /* guint */
     VB_XML_KIND_INT64,   /* gint64 */
     VB_XML_KIND_UINT64,  /* guint64; format in hex when flag HEX */
-    VB_XML_KIND_ENUM,    /* int; value 0 = absent unless flag ZERO_IS_VALUE */
+    VB_XML_KIND_ENUM,    /* int or guint8; value 0 = absent unless flag ZERO_IS_VALUE */
     VB_XML_KIND_BOOL,    /* VbTristate as yes/no */
     VB_XML_KIND_SWITCH,  /* VbTristate as on/off */
-    VB_XML_KIND_PRESENT, /* gboolean: the (empty) element is there */
+    VB_XML_KIND_PRESENT, /* gboolean or bool: the (empty) element is there */
     VB_XML_KIND_SIZE, /* guint64 in units of field->unit bytes, rounded up; reads number + @unit; writes @unit='KiB' */
     VB_XML_KIND_UUID,   /* VbUuid */
     VB_XML_KIND_MAC,    /* VbMac */
@@ -41,16 +42,23 @@ typedef enum {
     VB_XML_KIND_CUSTOM, /* field->custom: for the rare spelling no other kind fits */
     VB_XML_KIND_EMBED, /* struct of field->type held by value: its fields count as this table's own, their paths
                              below field->path ("." = this element): device addresses, common parts */
+    VB_XML_KIND_PART, /* the same, but held by a pointer that is NULL while all its fields are 0: what is rarely given.
+                         Read it with VB_XML_READ, write it with VB_XML_NEED. No inits, no parts in it. */
 } VbXmlKind;
 
-typedef enum { VB_TRISTATE_ABSENT = 0, VB_TRISTATE_YES, VB_TRISTATE_NO } VbTristate;
+/* one byte, as there are many */
+typedef enum __attribute__((packed)) {
+    VB_TRISTATE_ABSENT = 0,
+    VB_TRISTATE_YES,
+    VB_TRISTATE_NO
+} VbTristate;
 typedef struct {
     guint8 bytes[16];
-    gboolean is_set;
+    bool is_set;
 } VbUuid;
 typedef struct {
     guint8 bytes[6];
-    gboolean is_set;
+    bool is_set;
 } VbMac;
 
 enum {
@@ -68,13 +76,14 @@ enum {
         1
         << 9, /* ENUM, STRING with words: unknown is VIR_ERR_CONFIG_UNSUPPORTED "unknown TITLE 'x'" */
     VB_XML_NOT_ZERO = 1 << 10, /* UINT: 0 is refused */
+    VB_XML_UNION = 1 << 11,    /* its bytes are other fields' while its condition does not hold */
 };
 
 struct _VbXmlField {
     VbXmlKind kind;
     const char *path;
-    gsize offset; /* of the value in the struct */
-    gsize has_at; /* offset + 1 of a gboolean "was given"; 0: then 0/NULL means absent */
+    gsize offset;              /* of the value in the struct */
+    gsize has_at;              /* offset + 1 of a flag "was given"; 0: then 0/NULL means absent */
     const VbEnum *enumeration; /* ENUM; STRING: one of its words, which are kept as text */
     const VbXmlType *type;     /* STRUCT, LIST */
     gint64 min,
@@ -83,7 +92,8 @@ struct _VbXmlField {
     const char *unit_name; /* SIZE: as written; NULL: "KiB", "MiB" ... that fits unit */
     guint width;           /* HEX: digits at least, 4 for 0x0000 */
     guint flags;
-    gsize when_at; /* offset + 1 of an int (enum) this field belongs to; 0: no condition */
+    guint8 size, has_size, when_size; /* bytes of the members: enums and flags may have 1 or 4 */
+    gsize when_at; /* offset + 1 of the enum this field belongs to; 0: no condition */
     guint64
         when_mask; /* bit per enum value for which the field is read and written (choices by type) */
     const VbXmlCustom *custom;
@@ -112,10 +122,14 @@ struct _VbXmlType {
     const char *document; /* in messages on malformed text; NULL: ELEMENT_definition */
 };
 
+/* 0: more than a byte can count, and of no interest */
+#define VB_XML_SIZE_OF(T, m) (sizeof(((T *)NULL)->m) < 256 ? sizeof(((T *)NULL)->m) : 0)
+
 /* The macros: VB_XML_STR(DomainDisk, serial, "serial", .doc = "...") and so on */
 #define VB_XML_FIELD(k, T, member, xml_path, ...)                                                  \
     {                                                                                              \
-        .kind = (k), .path = (xml_path), .offset = G_STRUCT_OFFSET(T, member), ##__VA_ARGS__       \
+        .kind = (k), .path = (xml_path), .offset = G_STRUCT_OFFSET(T, member),                     \
+        .size = VB_XML_SIZE_OF(T, member), ##__VA_ARGS__                                           \
     }
 #define VB_XML_STR(T, m, p, ...) VB_XML_FIELD(VB_XML_KIND_STRING, T, m, p, ##__VA_ARGS__)
 #define VB_XML_INT(T, m, p, ...) VB_XML_FIELD(VB_XML_KIND_INT, T, m, p, ##__VA_ARGS__)
@@ -137,11 +151,14 @@ struct _VbXmlType {
     VB_XML_FIELD(VB_XML_KIND_LIST, T, m, p, .type = &(t), ##__VA_ARGS__)
 #define VB_XML_EMBED(T, m, p, t, ...)                                                              \
     VB_XML_FIELD(VB_XML_KIND_EMBED, T, m, p, .type = &(t), ##__VA_ARGS__)
+#define VB_XML_PART(T, m, p, t, ...)                                                               \
+    VB_XML_FIELD(VB_XML_KIND_PART, T, m, p, .type = &(t), ##__VA_ARGS__)
 #define VB_XML_CUSTOM(T, m, p, c, ...)                                                             \
     VB_XML_FIELD(VB_XML_KIND_CUSTOM, T, m, p, .custom = &(c), ##__VA_ARGS__)
 #define VB_XML_RAW(T, m, p, ...) VB_XML_FIELD(VB_XML_KIND_RAW, T, m, p, ##__VA_ARGS__)
-#define VB_XML_HAS(T, m) .has_at = G_STRUCT_OFFSET(T, m) + 1
-#define VB_XML_WHEN(T, m, mask) .when_at = G_STRUCT_OFFSET(T, m) + 1, .when_mask = (mask)
+#define VB_XML_HAS(T, m) .has_at = G_STRUCT_OFFSET(T, m) + 1, .has_size = VB_XML_SIZE_OF(T, m)
+#define VB_XML_WHEN(T, m, mask)                                                                    \
+    .when_at = G_STRUCT_OFFSET(T, m) + 1, .when_size = VB_XML_SIZE_OF(T, m), .when_mask = (mask)
 #define VB_XML_BIT(value) (G_GUINT64_CONSTANT(1) << (value))
 #define VB_XML_TYPE(symbol, T, name, table, ...)                                                   \
     const VbXmlType symbol = {.element = (name),                                                   \
@@ -152,6 +169,14 @@ struct _VbXmlType {
 
 enum { VB_XML_FORMAT_LIVE = 1 << 0, VB_XML_FORMAT_SECURE = 1 << 1 };
 enum { VB_XML_PARSE_INACTIVE = 1 << 0 /* LIVE_ONLY fields are not read: what a user hands in */ };
+
+/* The PART that @pointer points to: to read, zeros when there is none; to write, made when there is none. Both evaluate
+ * @pointer more than once. */
+#define VB_XML_MAX_PART 512
+extern const guint64 vb_xml_zeros[VB_XML_MAX_PART / 8];
+#define VB_XML_READ(pointer)                                                                       \
+    ((const __typeof__(*(pointer)) *)((pointer) ? (gconstpointer)(pointer) : vb_xml_zeros))
+#define VB_XML_NEED(pointer) ((pointer) ? (pointer) : ((pointer) = g_malloc0(sizeof(*(pointer)))))
 
 /* whole documents; bounded: 10 MiB, depth 64, 100,000 nodes, no DTD, no entities, no network */
 gpointer vb_xml_parse(const VbXmlType *type, const char *text, gssize length, GError **error);

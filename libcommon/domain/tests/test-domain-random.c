@@ -101,14 +101,14 @@ fill_value(GRand *rand, VbXmlSlot *slot, gpointer value, guint depth)
         break;
     case VB_XML_KIND_ENUM:
         (void)random_nick(rand, slot->f.enumeration, &index);
-        *(int *)value = index;
+        vb_xml_store(value, slot->f.size, (guint32)index);
         break;
     case VB_XML_KIND_BOOL:
     case VB_XML_KIND_SWITCH:
-        *(VbTristate *)value = (VbTristate)g_rand_int_range(rand, 1, 3);
+        vb_xml_store(value, slot->f.size, (guint32)g_rand_int_range(rand, 1, 3));
         break;
     case VB_XML_KIND_PRESENT:
-        *(gboolean *)value = TRUE;
+        vb_xml_store(value, slot->f.size, TRUE);
         break;
     case VB_XML_KIND_UUID:
         vb_uuid_generate(value);
@@ -126,6 +126,7 @@ fill_value(GRand *rand, VbXmlSlot *slot, gpointer value, guint depth)
         break;
     case VB_XML_KIND_CUSTOM:
     case VB_XML_KIND_EMBED:
+    case VB_XML_KIND_PART:
         break;
     }
 }
@@ -136,7 +137,8 @@ is_taken(const VbXmlSlot *slot, gconstpointer value)
 {
     const VbXmlValueOps *ops = vb_xml_value_ops(slot->f.kind);
 
-    return slot->is_twin || (ops ? slot->has_rival : *(gpointer const *)value != NULL);
+    return slot->is_twin || (ops ? slot->has_rival && !(slot->f.flags & VB_XML_UNION)
+                                 : *(gpointer const *)value != NULL);
 }
 
 static gboolean
@@ -157,14 +159,15 @@ fill(GRand *rand, const VbXmlPlan *plan, gpointer self, guint depth)
     for (guint level = 0; level <= plan->top->max_level; level++) {
         for (guint i = 0; i < plan->slots->len; i++) {
             VbXmlSlot *slot = g_ptr_array_index(plan->slots, i);
-            gpointer value = vb_xml_member(self, slot->f.offset);
+            gpointer home;
 
             if (slot->level != level || (slot->n_when && !vb_xml_slot_applies(slot, self)) ||
-                is_taken(slot, value) || !is_wanted(rand, slot, depth))
+                is_taken(slot, vb_xml_slot_value(slot, self)) || !is_wanted(rand, slot, depth))
                 continue;
-            fill_value(rand, slot, value, depth);
+            home = vb_xml_slot_home(slot, self);
+            fill_value(rand, slot, vb_xml_member(home, slot->f.offset), depth);
             if (slot->f.has_at)
-                *(gboolean *)vb_xml_member(self, slot->f.has_at - 1) = TRUE;
+                vb_xml_store(vb_xml_member(home, slot->f.has_at - 1), slot->f.has_size, TRUE);
         }
     }
 }
@@ -175,6 +178,7 @@ check_seed(guint32 seed)
     const guint flags = VB_XML_FORMAT_LIVE | VB_XML_FORMAT_SECURE;
     g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
     g_autoptr(VbDomainDef) def = vb_domain_new();
+    g_autoptr(VbDomainDef) copy = NULL;
     g_autoptr(VbDomainDef) again = NULL;
     g_autoptr(GError) error = NULL;
     g_autofree char *text = NULL;
@@ -188,6 +192,11 @@ check_seed(guint32 seed)
     second = vb_xml_format(&vb_domain_type, again, flags);
     if (strcmp(text, second) != 0)
         g_error("seed %u: written as\n%s\nand then as\n%s", seed, text, second);
+    g_clear_pointer(&second, g_free);
+    copy = vb_domain_copy(def);
+    second = vb_xml_format(&vb_domain_type, copy, flags);
+    if (strcmp(text, second) != 0 || !vb_xml_equal(&vb_domain_type, def, copy))
+        g_error("seed %u: written as\n%s\nand its copy as\n%s", seed, text, second);
 }
 
 static void
