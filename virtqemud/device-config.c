@@ -116,7 +116,8 @@ keep_address(const QemuDevice *device, gpointer old)
         return;
     from = vb_domain_device_info((VbDomainDeviceClass)qemu_device_class(device), old);
     to->address = from->address;
-    to->address.usb.port = g_strdup(from->address.usb.port);
+    if (from->address.type == VB_DOMAIN_ADDRESS_USB)
+        to->address.usb.port = g_strdup(from->address.usb.port);
     if (!to->alias && vb_domain_alias_is_user(from->alias))
         to->alias = g_strdup(from->alias);
 }

@@ -46,8 +46,8 @@ is_same_net(gconstpointer wanted, gconstpointer other)
     if (a->info.alias && g_strcmp0(a->info.alias, b->info.alias) != 0)
         return FALSE;
     return a->info.address.type != VB_DOMAIN_ADDRESS_PCI ||
-           (pci->bus == pci_other->bus && pci->slot == pci_other->slot &&
-            pci->function == pci_other->function);
+           (b->info.address.type == VB_DOMAIN_ADDRESS_PCI && pci->bus == pci_other->bus &&
+            pci->slot == pci_other->slot && pci->function == pci_other->function);
 }
 
 static gboolean
@@ -282,8 +282,7 @@ is_written_same(const QemuDeviceKind *kind, gpointer wanted, gconstpointer other
     if (!info->alias)
         g_clear_pointer(&found->alias, g_free);
     if (info->address.type == VB_DOMAIN_ADDRESS_NONE) {
-        g_free(found->address.usb.port);
-        memset(&found->address, 0, sizeof found->address);
+        vb_domain_address_become(&found->address, VB_DOMAIN_ADDRESS_NONE);
     }
     is_same = vb_xml_equal(kind->type, wanted, copy);
     vb_xml_free(kind->type, copy);

@@ -48,7 +48,7 @@ has_scripts(const VbDomainDef *def)
 {
     VB_DOMAIN_EACH(VbDomainNet, net, def->nets)
     {
-        if (net->script)
+        if (vb_domain_net_more(net)->script)
             return TRUE;
     }
     return FALSE;

@@ -108,9 +108,9 @@ assign(Ports *ports, VbDomainChr *chr, gboolean allow_zero, GError **error)
     /* a console without an address keeps none: QEMU chooses. Source: libvirt's definitions */
     if (allow_zero && (address->type == VB_DOMAIN_ADDRESS_NONE || address->virtio_serial.has_port))
         return TRUE;
+    vb_domain_address_become(address, VB_DOMAIN_ADDRESS_VIRTIO_SERIAL);
     if (!find_port(ports, allow_zero, address))
         return vb_error_set(error, VIR_ERR_XML_ERROR, "Unable to find a free virtio-serial port");
-    address->type = VB_DOMAIN_ADDRESS_VIRTIO_SERIAL;
     address->virtio_serial.has_value = address->virtio_serial.has_port = TRUE;
     return TRUE;
 }

@@ -142,7 +142,7 @@ assign_on(Usb *usb, VbDomainDeviceInfo *info, guint bus, gboolean is_hub)
 
     if (!port)
         return FALSE;
-    info->address.type = VB_DOMAIN_ADDRESS_USB;
+    vb_domain_address_become(&info->address, VB_DOMAIN_ADDRESS_USB);
     info->address.usb.bus = bus;
     info->address.usb.has_bus = TRUE;
     g_free(info->address.usb.port);

@@ -37,7 +37,7 @@ assign_memory_slots(VbDomainDef *def, GError **error)
                                 "count of memory devices requiring memory slots '%u' exceeds slots "
                                 "count '%u'",
                                 VB_DOMAIN_COUNT(def->memories), def->memory_slots);
-        address->type = VB_DOMAIN_ADDRESS_DIMM;
+        vb_domain_address_become(address, VB_DOMAIN_ADDRESS_DIMM);
         address->dimm.slot = slot;
         address->dimm.has_slot = TRUE;
     }

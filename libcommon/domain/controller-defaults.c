@@ -141,7 +141,7 @@ fill_scsi_hostdevs(VbDomainDef *def)
         if (at->type == VB_DOMAIN_ADDRESS_NONE) {
             while (is_scsi_taken(def, hostdev, place / 7, place % 7))
                 place++;
-            at->type = VB_DOMAIN_ADDRESS_DRIVE;
+            vb_domain_address_become(at, VB_DOMAIN_ADDRESS_DRIVE);
             at->drive.controller = place / 7;
             at->drive.unit = place % 7;
             at->drive.has_value = TRUE;
@@ -331,19 +331,26 @@ need_controller(VbDomainDef *def, int type, guint index)
 }
 
 static void
+need_serial_controller(VbDomainDef *def, const VbDomainAddress *address)
+{
+    need_controller(def, VB_DOMAIN_CONTROLLER_VIRTIO_SERIAL,
+                    address->type == VB_DOMAIN_ADDRESS_VIRTIO_SERIAL
+                        ? address->virtio_serial.controller
+                        : 0);
+}
+
+static void
 need_serial_controllers(VbDomainDef *def)
 {
     VB_DOMAIN_EACH(VbDomainChr, channel, def->channels)
     {
         if (channel->channel_target == VB_DOMAIN_CHANNEL_TARGET_VIRTIO)
-            need_controller(def, VB_DOMAIN_CONTROLLER_VIRTIO_SERIAL,
-                            channel->info.address.virtio_serial.controller);
+            need_serial_controller(def, &channel->info.address);
     }
     VB_DOMAIN_EACH(VbDomainChr, console, def->consoles)
     {
         if (console->console_target == VB_DOMAIN_CONSOLE_TARGET_VIRTIO)
-            need_controller(def, VB_DOMAIN_CONTROLLER_VIRTIO_SERIAL,
-                            console->info.address.virtio_serial.controller);
+            need_serial_controller(def, &console->info.address);
     }
 }
 
@@ -374,7 +381,10 @@ vb_domain_fill_implicit_controllers(const VbDomainFill *fill)
     need_disk_controllers(def, VB_DOMAIN_DISK_BUS_SATA, VB_DOMAIN_CONTROLLER_SATA);
     need_serial_controllers(def);
     VB_DOMAIN_EACH(VbDomainSmartcard, card, def->smartcards)
-    need_controller(def, VB_DOMAIN_CONTROLLER_CCID, card->info.address.ccid.controller);
+    need_controller(def, VB_DOMAIN_CONTROLLER_CCID,
+                    card->info.address.type == VB_DOMAIN_ADDRESS_CCID
+                        ? card->info.address.ccid.controller
+                        : 0);
     need_controllers(def, VB_DOMAIN_CONTROLLER_SCSI, count_hostdev_scsi(def));
     fill_models(fill);
 }

@@ -87,30 +87,25 @@ typedef enum {
 } VbDomainVirtioSerialModel;
 
 typedef struct {
-    int type; /* VbDomainControllerType */
-    guint index;
-    gboolean has_index;
+    guint8 type; /* VbDomainControllerType */
     /* the one of @type is used; 0 in it = not given */
-    int usb_model, pci_model, scsi_model, ide_model, virtio_serial_model;
+    guint8 usb_model, pci_model, scsi_model, ide_model, virtio_serial_model;
+    bool has_index, has_ports, has_vectors, has_pcihole64;
+    VbTristate ioeventfd; /* scsi <driver> */
+    VbDomainVirtioOptions virtio;
+    guint index;
     guint ports; /* usb (xhci), virtio-serial; see has_ports */
-    gboolean has_ports;
     guint vectors;
-    gboolean has_vectors;
     /* pci */
-    char *pci_model_name; /* "pcie-root-port", "i82801b11-bridge", "pci-bridge" ... */
     struct {
-        guint chassis_nr, chassis, port, bus_nr, index;
-        gboolean has_chassis_nr, has_chassis, has_port, has_bus_nr, has_index;
+        guint chassis_nr, chassis, port, bus_nr, index, numa_node;
+        bool has_chassis_nr, has_chassis, has_port, has_bus_nr, has_index, has_numa_node;
         VbTristate hotplug;
-        guint numa_node;
-        gboolean has_numa_node;
     } target;
+    char *pci_model_name; /* "pcie-root-port", "i82801b11-bridge", "pci-bridge" ... */
     guint64 pcihole64_kib;
-    gboolean has_pcihole64;
     /* scsi <driver> */
     guint queues, cmd_per_lun, max_sectors, iothread;
-    VbTristate ioeventfd;
-    VbDomainVirtioOptions virtio;
     VbDomainDeviceInfo info;
 } VbDomainController;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tables of what every device has: alias, address, boot order, ROM, virtio options. */
+#include <string.h>
 #include "domain/domain.h"
 
 /* Order is VbDomainAddressType's. */
@@ -11,8 +12,8 @@ VB_ENUM(vb_domain_address_type_enum, "address type", NULL, "pci", "drive", "virt
 #define NUMBER(kind, member, has, path, ...)                                                       \
     VB_XML_UINT(VbDomainAddress, member, path, VB_XML_HAS(VbDomainAddress, has), WHEN(kind),       \
                 ##__VA_ARGS__)
-#define HEX(digits) .flags = VB_XML_HEX | VB_XML_ZERO_IS_VALUE, .width = (digits)
-#define ZERO .flags = VB_XML_ZERO_IS_VALUE
+#define HEX(digits) .flags = VB_XML_UNION | VB_XML_HEX | VB_XML_ZERO_IS_VALUE, .width = (digits)
+#define ZERO .flags = VB_XML_UNION | VB_XML_ZERO_IS_VALUE
 
 static const VbXmlField address_fields[] = {
     VB_XML_ENUMV(VbDomainAddress, type, "@type", vb_domain_address_type_enum,
@@ -21,7 +22,8 @@ static const VbXmlField address_fields[] = {
     NUMBER(PCI, pci.bus, has_pci, "@bus", HEX(2)),
     NUMBER(PCI, pci.slot, has_pci, "@slot", HEX(2)),
     NUMBER(PCI, pci.function, has_pci, "@function", HEX(1)),
-    VB_XML_SWITCH(VbDomainAddress, pci.multifunction, "@multifunction", WHEN(PCI)),
+    VB_XML_SWITCH(VbDomainAddress, pci.multifunction, "@multifunction", WHEN(PCI),
+                  .flags = VB_XML_UNION),
     NUMBER(PCI, zpci_uid, has_zpci, "zpci/@uid", HEX(4)),
     NUMBER(PCI, zpci_fid, has_zpci, "zpci/@fid", HEX(8)),
     NUMBER(DRIVE, drive.controller, drive.has_value, "@controller", ZERO),
@@ -34,7 +36,7 @@ static const VbXmlField address_fields[] = {
     NUMBER(CCID, ccid.controller, ccid.has_value, "@controller", ZERO),
     NUMBER(CCID, ccid.slot, ccid.has_value, "@slot", ZERO),
     NUMBER(USB, usb.bus, usb.has_bus, "@bus", ZERO),
-    VB_XML_STR(VbDomainAddress, usb.port, "@port", WHEN(USB)),
+    VB_XML_STR(VbDomainAddress, usb.port, "@port", WHEN(USB), .flags = VB_XML_UNION),
     NUMBER(ISA, isa.iobase, isa.has_iobase, "@iobase", HEX(1)),
     NUMBER(ISA, isa.irq, isa.has_irq, "@irq", HEX(1)),
     NUMBER(DIMM, dimm.slot, dimm.has_slot, "@slot", ZERO),
@@ -52,7 +54,7 @@ static const VbXmlField info_fields[] = {
         VbDomainDeviceInfo, alias, "alias/@name", .flags = VB_XML_NOT_COMPARED,
         .doc = "Name of the device in the hypervisor; in a definition only the user's own, ua-..."),
     VB_XML_UINT(VbDomainDeviceInfo, usb_startport, "master/@startport",
-                VB_XML_HAS(VbDomainDeviceInfo, has_usb_startport), ZERO,
+                VB_XML_HAS(VbDomainDeviceInfo, has_usb_startport), .flags = VB_XML_ZERO_IS_VALUE,
                 .doc = "First port of the EHCI controller that this companion serves."),
     VB_XML_BOOL(VbDomainDeviceInfo, rom_enabled, "rom/@enabled"),
     VB_XML_SWITCH(VbDomainDeviceInfo, rom_bar, "rom/@bar"),
@@ -69,6 +71,24 @@ static const VbXmlField virtio_fields[] = {
     VB_XML_SWITCH(VbDomainVirtioOptions, page_per_vq, "@page_per_vq"),
 };
 VB_XML_TYPE(vb_domain_virtio_type, VbDomainVirtioOptions, "driver", virtio_fields);
+
+/**
+ * vb_domain_address_become:
+ * @address: an address
+ * @type: what it is to be
+ *
+ * Empties @address unless it is of @type already: members of the types share their bytes.
+ */
+void
+vb_domain_address_become(VbDomainAddress *address, VbDomainAddressType type)
+{
+    if (address->type == type)
+        return;
+    if (address->type == VB_DOMAIN_ADDRESS_USB)
+        g_free(address->usb.port);
+    memset(address, 0, sizeof(*address));
+    address->type = (guint8)type;
+}
 
 /**
  * vb_domain_alias_is_user:

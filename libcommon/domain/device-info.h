@@ -26,40 +26,44 @@ typedef struct {
     VbTristate multifunction;
 } VbDomainPciAddress;
 
-/* One struct, not a union: the tables copy and free members by path. Only the member of @type means anything. */
+/* Only the member of @type may be looked at; vb_domain_address_become() changes the type. */
 typedef struct {
-    int type; /* VbDomainAddressType */
-    gboolean
+    guint8 type; /* VbDomainAddressType */
+    bool
         has_pci; /* bus/slot/function were given; <address type='pci'/> alone asks for a PCI address */
-    VbDomainPciAddress pci;
-    guint zpci_uid, zpci_fid; /* s390x: <zpci> */
-    gboolean has_zpci;
-    struct {
-        guint controller, bus, target, unit;
-        gboolean has_value;
-    } drive;
-    struct {
-        guint controller, bus, port;
-        gboolean has_value, has_port;
-    } virtio_serial;
-    struct {
-        guint controller, slot;
-        gboolean has_value;
-    } ccid;
-    struct {
-        guint bus;
-        char *port;
-        gboolean has_bus;
-    } usb; /* port: "1" or, behind hubs, "1.2" */
-    struct {
-        guint iobase, irq;
-        gboolean has_iobase, has_irq;
-    } isa;
-    struct {
-        guint slot;
-        guint64 base;
-        gboolean has_slot, has_base;
-    } dimm;
+    bool has_zpci; /* s390x: <zpci> */
+    union {
+        struct {
+            VbDomainPciAddress pci;
+            guint zpci_uid, zpci_fid;
+        };
+        struct {
+            guint controller, bus, target, unit;
+            bool has_value;
+        } drive;
+        struct {
+            guint controller, bus, port;
+            bool has_value, has_port;
+        } virtio_serial;
+        struct {
+            guint controller, slot;
+            bool has_value;
+        } ccid;
+        struct {
+            char *port; /* "1" or, behind hubs, "1.2" */
+            guint bus;
+            bool has_bus;
+        } usb;
+        struct {
+            guint iobase, irq;
+            bool has_iobase, has_irq;
+        } isa;
+        struct {
+            guint64 base;
+            guint slot;
+            bool has_slot, has_base;
+        } dimm;
+    };
 } VbDomainAddress;
 
 typedef struct {
@@ -67,9 +71,9 @@ typedef struct {
     VbDomainAddress address;
     guint boot_order; /* 1..; 0 = none */
     char *loadparm;
-    guint usb_startport;
-    gboolean has_usb_startport; /* companion USB controllers: <master startport=> */
-    guint acpi_index;           /* 0 = none */
+    guint usb_startport; /* companion USB controllers: <master startport=> */
+    guint acpi_index;    /* 0 = none */
+    bool has_usb_startport;
     VbTristate rom_enabled, rom_bar;
     char *rom_file;
 } VbDomainDeviceInfo;
@@ -91,4 +95,6 @@ extern const VbXmlType vb_domain_address_type, vb_domain_info_type, vb_domain_vi
 extern const VbXmlType vb_domain_source_seclabel_type;
 
 #define VB_DOMAIN_USER_ALIAS_PREFIX "ua-"
+/* Makes @address one of @type, empty unless it was one already. */
+void vb_domain_address_become(VbDomainAddress *address, VbDomainAddressType type);
 gboolean vb_domain_alias_is_user(const char *alias); /* NULL: FALSE */

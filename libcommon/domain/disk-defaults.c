@@ -86,7 +86,7 @@ fill_drive_address(VbDomainDisk *disk, GError **error)
                             disk->dst ? disk->dst : "");
     if (!per_controller)
         return TRUE;
-    address->type = VB_DOMAIN_ADDRESS_DRIVE;
+    vb_domain_address_become(address, VB_DOMAIN_ADDRESS_DRIVE);
     address->drive.controller = (guint)index / per_controller;
     address->drive.bus = (guint)index % per_controller / drive_layout[disk->bus].per_bus;
     address->drive.unit = (guint)index % drive_layout[disk->bus].per_bus;
@@ -160,7 +160,7 @@ drop_skipped_labels(VbDomainDiskSource *source)
 void
 vb_domain_fill_source(VbDomainDiskSource *source)
 {
-    if (source->type == VB_DOMAIN_STORAGE_VOLUME && !source->pool)
+    if (source->type == VB_DOMAIN_STORAGE_VOLUME && !vb_domain_source_more(source)->pool)
         source->type = VB_DOMAIN_STORAGE_FILE;
     drop_skipped_labels(source);
     fill_encryption(source->encryption);
@@ -238,7 +238,7 @@ fill_disk(VbDomainDisk *disk, GError **error)
     fill_driver(disk);
     vb_domain_fill_source(&disk->source);
     fill_unit(&disk->source);
-    fill_encryption(disk->old_encryption);
+    fill_encryption(vb_domain_disk_more(disk)->old_encryption);
     for (VbDomainBackingStore *backing = disk->backing; backing; backing = backing->backing) {
         vb_domain_fill_source(&backing->source);
         fill_unit(&backing->source);

@@ -123,13 +123,15 @@ validate_lun(const VbDomainDisk *disk, GError **error)
 static gboolean
 validate_identity(const VbDomainDisk *disk, GError **error)
 {
-    if (disk->vendor && strlen(disk->vendor) > MAX_VENDOR)
+    if (vb_domain_disk_more(disk)->vendor && strlen(vb_domain_disk_more(disk)->vendor) > MAX_VENDOR)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "disk vendor is more than %d characters", MAX_VENDOR);
-    if (disk->product && strlen(disk->product) > MAX_PRODUCT)
+    if (vb_domain_disk_more(disk)->product &&
+        strlen(vb_domain_disk_more(disk)->product) > MAX_PRODUCT)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "disk product is more than %d characters", MAX_PRODUCT);
-    if ((disk->vendor || disk->product) && disk->bus != VB_DOMAIN_DISK_BUS_SCSI)
+    if ((vb_domain_disk_more(disk)->vendor || vb_domain_disk_more(disk)->product) &&
+        disk->bus != VB_DOMAIN_DISK_BUS_SCSI)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "Only scsi disk supports vendor and product");
     return TRUE;
@@ -150,7 +152,8 @@ static gboolean
 validate_encryption(const VbDomainDisk *disk, GError **error)
 {
     static const char *const formats[] = {"default", "qcow", "luks", "luks2", NULL};
-    const VbDomainEncryption *given[] = {disk->source.encryption, disk->old_encryption};
+    const VbDomainEncryption *given[] = {disk->source.encryption,
+                                         vb_domain_disk_more(disk)->old_encryption};
 
     if (given[0] && given[1])
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
@@ -252,11 +255,12 @@ validate_bus(const VbDomainDisk *disk, GError **error)
         disk->info.address.type == VB_DOMAIN_ADDRESS_DRIVE)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "virtio disk cannot have an address of type 'drive'");
-    if (disk->geometry_trans && !is_ide)
+    if (vb_domain_disk_more(disk)->geometry_trans && !is_ide)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "CHS translation mode can only be set for 'ide' bus not '%s'",
                             vb_enum_to_nick(&vb_domain_disk_bus_enum, disk->bus));
-    if (disk->sgio && strcmp(disk->sgio, "unfiltered") == 0)
+    if (vb_domain_disk_more(disk)->sgio &&
+        strcmp(vb_domain_disk_more(disk)->sgio, "unfiltered") == 0)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "unfiltered sgio is no longer supported");
     return TRUE;
@@ -325,11 +329,12 @@ validate_groups(const VbDomainDef *def, GError **error)
     for (guint i = 0; i < VB_DOMAIN_COUNT(def->disks); i++) {
         const VbDomainDisk *disk = g_ptr_array_index(def->disks, i);
 
-        for (guint j = 0; j < i && disk->iotune.group_name; j++) {
+        for (guint j = 0; j < i && vb_domain_disk_iotune(disk)->group_name; j++) {
             const VbDomainDisk *other = g_ptr_array_index(def->disks, j);
 
-            if (g_strcmp0(other->iotune.group_name, disk->iotune.group_name) == 0 &&
-                !is_same_iotune(&other->iotune, &disk->iotune))
+            if (g_strcmp0(vb_domain_disk_iotune(other)->group_name,
+                          vb_domain_disk_iotune(disk)->group_name) == 0 &&
+                !is_same_iotune(vb_domain_disk_iotune(other), vb_domain_disk_iotune(disk)))
                 return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                                     "different iotunes for disks %s and %s", other->dst, disk->dst);
         }
@@ -348,7 +353,7 @@ vb_domain_validate_disks(const VbDomainDef *def, GError **error)
             !validate_encryption(disk, error) || !validate_iothread(def, disk, error) ||
             !validate_format(disk, error) || !validate_network(&disk->source, error) ||
             !validate_bus(disk, error) || !validate_numbers(disk, error) ||
-            !validate_iotune(&disk->iotune, error))
+            !validate_iotune(vb_domain_disk_iotune(disk), error))
             return FALSE;
         if (disk->source.type == VB_DOMAIN_STORAGE_VHOST_USER && !vb_domain_has_shared_memory(def))
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,

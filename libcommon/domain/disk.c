@@ -63,11 +63,54 @@ static const VbXmlField source_seclabel_fields[] = {
 VB_XML_TYPE(vb_domain_source_seclabel_type, VbDomainSourceSeclabel, "seclabel",
             source_seclabel_fields);
 
+/* The rarely given part of a source comes in pieces, one for each place in the order of the attributes and elements. */
+#define M VbDomainSourceMore
+#define PIECE(name, ...)                                                                           \
+    static const VbXmlField name##_fields[] = {__VA_ARGS__};                                       \
+    static VB_XML_TYPE(name##_type, M, "source", name##_fields)
+#define ADDRESS(member, path, digits)                                                              \
+    VB_XML_UINT(M, nvme.member, path, VB_XML_HAS(M, has_nvme),                                     \
+                .flags = VB_XML_HEX | VB_XML_ZERO_IS_VALUE, .width = (digits))
+
+PIECE(query, VB_XML_STR(M, query, "source/@query"));
+PIECE(tls, VB_XML_STR(M, tls_hostname, "source/@tlsHostname"));
+PIECE(volume, VB_XML_STR(M, pool, "source/@pool"), VB_XML_STR(M, volume, "source/@volume"),
+      VB_XML_STR(M, volume_mode, "source/@mode"));
+PIECE(nvme, VB_XML_STR(M, nvme_type, "source/@type"),
+      VB_XML_BOOL(M, nvme_managed, "source/@managed"),
+      VB_XML_UINT64(M, nvme_namespace, "source/@namespace"),
+      ADDRESS(domain, "source/address/@domain", 4), ADDRESS(bus, "source/address/@bus", 2),
+      ADDRESS(slot, "source/address/@slot", 2), ADDRESS(function, "source/address/@function", 1));
+PIECE(vhost, VB_XML_STR(M, vhost_type, "source/@type"), VB_XML_STR(M, vhost_path, "source/@path"));
+PIECE(reconnect, VB_XML_BOOL(M, reconnect, "source/reconnect/@enabled"),
+      VB_XML_UINT(M, reconnect_timeout_s, "source/reconnect/@timeout"));
+PIECE(network, VB_XML_STR(M, snapshot, "source/snapshot/@name"),
+      VB_XML_STR(M, config_file, "source/config/@file"));
+PIECE(transport, VB_XML_STR(M, initiator_iqn, "source/initiator/iqn/@name"),
+      VB_XML_BOOL(M, ssl_verify, "source/ssl/@verify"),
+      VB_XML_LIST(M, cookies, "source/cookies/cookie", cookie_type),
+      VB_XML_UINT64(M, readahead, "source/readahead/@size"),
+      VB_XML_UINT64(M, timeout_s, "source/timeout/@seconds"));
+PIECE(auth, VB_XML_STR(M, auth_username, "source/auth/@username"),
+      VB_XML_STR(M, auth_secret_type, "source/auth/secret/@type"),
+      VB_XML_STR(M, auth_secret_usage, "source/auth/secret/@usage"),
+      VB_XML_STR(M, auth_secret_uuid, "source/auth/secret/@uuid"));
+PIECE(reservations, VB_XML_BOOL(M, reservations_managed, "source/reservations/@managed"),
+      VB_XML_STR(M, reservations_type, "source/reservations/source/@type"),
+      VB_XML_STR(M, reservations_path, "source/reservations/source/@path"),
+      VB_XML_STR(M, reservations_mode, "source/reservations/source/@mode"));
+PIECE(identity, VB_XML_STR(M, identity_user, "source/identity/@user"),
+      VB_XML_STR(M, identity_group, "source/identity/@group"));
+PIECE(slice, VB_XML_STR(M, slice_type, "source/slices/slice/@type"),
+      VB_XML_UINT64(M, slice_offset, "source/slices/slice/@offset", VB_XML_HAS(M, has_slice),
+                    .flags = VB_XML_ZERO_IS_VALUE),
+      VB_XML_UINT64(M, slice_size, "source/slices/slice/@size"));
+PIECE(fdgroup, VB_XML_STR(M, fdgroup, "source/@fdgroup"));
+#undef M
+
 #define S VbDomainDiskSource
 #define WHEN(kind) VB_XML_WHEN(VbDomainDiskSource, type, VB_XML_BIT(VB_DOMAIN_STORAGE_##kind))
-#define ADDRESS(member, path, digits)                                                              \
-    VB_XML_UINT(S, nvme.member, path, VB_XML_HAS(S, has_nvme), WHEN(NVME),                         \
-                .flags = VB_XML_HEX | VB_XML_ZERO_IS_VALUE, .width = (digits))
+#define MORE(piece, ...) VB_XML_PART(S, more, ".", piece##_type, ##__VA_ARGS__)
 /* its @type is an attribute of the element around it, whose table reads it */
 static const VbXmlField source_fields[] = {
     VB_XML_STR(S, file, "source/@file", WHEN(FILE)),
@@ -75,50 +118,25 @@ static const VbXmlField source_fields[] = {
     VB_XML_STR(S, dir, "source/@dir", WHEN(DIR)),
     VB_XML_ENUMV(S, protocol, "source/@protocol", vb_domain_net_protocol_enum, WHEN(NETWORK)),
     VB_XML_STR(S, name, "source/@name", WHEN(NETWORK)),
-    VB_XML_STR(S, query, "source/@query", WHEN(NETWORK)),
+    MORE(query, WHEN(NETWORK)),
     VB_XML_BOOL(S, tls, "source/@tls", WHEN(NETWORK)),
-    VB_XML_STR(S, tls_hostname, "source/@tlsHostname", WHEN(NETWORK)),
-    VB_XML_STR(S, pool, "source/@pool", WHEN(VOLUME)),
-    VB_XML_STR(S, volume, "source/@volume", WHEN(VOLUME)),
-    VB_XML_STR(S, volume_mode, "source/@mode", WHEN(VOLUME)),
-    VB_XML_STR(S, nvme_type, "source/@type", WHEN(NVME)),
-    VB_XML_BOOL(S, nvme_managed, "source/@managed", WHEN(NVME)),
-    VB_XML_UINT64(S, nvme_namespace, "source/@namespace", WHEN(NVME)),
-    ADDRESS(domain, "source/address/@domain", 4),
-    ADDRESS(bus, "source/address/@bus", 2),
-    ADDRESS(slot, "source/address/@slot", 2),
-    ADDRESS(function, "source/address/@function", 1),
-    VB_XML_STR(S, vhost_type, "source/@type", WHEN(VHOST_USER)),
-    VB_XML_STR(S, vhost_path, "source/@path", WHEN(VHOST_USER)),
-    VB_XML_BOOL(S, reconnect, "source/reconnect/@enabled"),
-    VB_XML_UINT(S, reconnect_timeout_s, "source/reconnect/@timeout"),
+    MORE(tls, WHEN(NETWORK)),
+    MORE(volume, WHEN(VOLUME)),
+    MORE(nvme, WHEN(NVME)),
+    MORE(vhost, WHEN(VHOST_USER)),
+    MORE(reconnect),
     VB_XML_ENUMV(S, startup_policy, "source/@startupPolicy", vb_domain_startup_policy_enum),
     VB_XML_UINT(S, index, "source/@index", .flags = VB_XML_LIVE_ONLY),
     VB_XML_LIST(S, hosts, "source/host", host_type, WHEN(NETWORK)),
-    VB_XML_STR(S, snapshot, "source/snapshot/@name", WHEN(NETWORK)),
-    VB_XML_STR(S, config_file, "source/config/@file", WHEN(NETWORK)),
+    MORE(network, WHEN(NETWORK)),
     VB_XML_LIST(S, seclabels, "source/seclabel", vb_domain_source_seclabel_type),
-    VB_XML_STR(S, initiator_iqn, "source/initiator/iqn/@name", WHEN(NETWORK)),
-    VB_XML_BOOL(S, ssl_verify, "source/ssl/@verify", WHEN(NETWORK)),
-    VB_XML_LIST(S, cookies, "source/cookies/cookie", cookie_type, WHEN(NETWORK)),
-    VB_XML_UINT64(S, readahead, "source/readahead/@size", WHEN(NETWORK)),
-    VB_XML_UINT64(S, timeout_s, "source/timeout/@seconds", WHEN(NETWORK)),
-    VB_XML_STR(S, auth_username, "source/auth/@username"),
-    VB_XML_STR(S, auth_secret_type, "source/auth/secret/@type"),
-    VB_XML_STR(S, auth_secret_usage, "source/auth/secret/@usage"),
-    VB_XML_STR(S, auth_secret_uuid, "source/auth/secret/@uuid"),
+    MORE(transport, WHEN(NETWORK)),
+    MORE(auth),
     VB_XML_STRUCT(S, encryption, "source/encryption", encryption_type),
-    VB_XML_BOOL(S, reservations_managed, "source/reservations/@managed"),
-    VB_XML_STR(S, reservations_type, "source/reservations/source/@type"),
-    VB_XML_STR(S, reservations_path, "source/reservations/source/@path"),
-    VB_XML_STR(S, reservations_mode, "source/reservations/source/@mode"),
-    VB_XML_STR(S, identity_user, "source/identity/@user", WHEN(NETWORK)),
-    VB_XML_STR(S, identity_group, "source/identity/@group", WHEN(NETWORK)),
-    VB_XML_STR(S, slice_type, "source/slices/slice/@type"),
-    VB_XML_UINT64(S, slice_offset, "source/slices/slice/@offset", VB_XML_HAS(S, has_slice),
-                  .flags = VB_XML_ZERO_IS_VALUE),
-    VB_XML_UINT64(S, slice_size, "source/slices/slice/@size"),
-    VB_XML_STR(S, fdgroup, "source/@fdgroup", WHEN(FILE)),
+    MORE(reservations),
+    MORE(identity, WHEN(NETWORK)),
+    MORE(slice),
+    MORE(fdgroup, WHEN(FILE)),
 };
 VB_XML_TYPE(vb_domain_disk_source_type, VbDomainDiskSource, "source", source_fields,
             .doc = "Where a disk's data lies on the host.");
@@ -164,14 +182,43 @@ static const VbXmlField iotune_fields[] = {
 };
 static VB_XML_TYPE(iotune_type, VbDomainDiskIotune, "iotune", iotune_fields);
 
-/* the device */
+/* the device; its rarely given part in pieces, as above */
+#undef PIECE
+#undef MORE
+#define M VbDomainDiskMore
+#define PIECE(name, ...)                                                                           \
+    static const VbXmlField name##_fields[] = {__VA_ARGS__};                                       \
+    static VB_XML_TYPE(name##_type, M, "disk", name##_fields)
+PIECE(sgio, VB_XML_STR(M, sgio, "@sgio"));
+PIECE(cache_and_auth,
+      VB_XML_SIZE(M, metadata_cache_size, "driver/metadata_cache/max_size", .unit = 1,
+                  .unit_name = "bytes"),
+      VB_XML_STR(M, old_auth_username, "auth/@username"),
+      VB_XML_STR(M, old_auth_secret_type, "auth/secret/@type"),
+      VB_XML_STR(M, old_auth_secret_usage, "auth/secret/@usage"),
+      VB_XML_STR(M, old_auth_secret_uuid, "auth/secret/@uuid"));
+PIECE(geometry, VB_XML_STR(M, backend_domain, "backenddomain/@name"),
+      VB_XML_UINT(M, geometry_cyls, "geometry/@cyls"),
+      VB_XML_UINT(M, geometry_heads, "geometry/@heads"),
+      VB_XML_UINT(M, geometry_secs, "geometry/@secs"),
+      VB_XML_STR(M, geometry_trans, "geometry/@trans"),
+      VB_XML_UINT(M, logical_block_size, "blockio/@logical_block_size"),
+      VB_XML_UINT(M, physical_block_size, "blockio/@physical_block_size"),
+      VB_XML_UINT(M, discard_granularity, "blockio/@discard_granularity",
+                  VB_XML_HAS(M, has_discard_granularity), .flags = VB_XML_ZERO_IS_VALUE));
+PIECE(transient, VB_XML_BOOL(M, transient_share, "transient/@shareBacking"));
+PIECE(vendor, VB_XML_STR(M, vendor, "vendor"), VB_XML_STR(M, product, "product"),
+      VB_XML_STRUCT(M, old_encryption, "encryption", encryption_type));
+#undef M
+
 #define D VbDomainDisk
+#define MORE(piece) VB_XML_PART(D, more, ".", piece##_type)
 static const VbXmlField disk_fields[] = {
     VB_XML_ENUMV(D, source.type, "@type", vb_domain_storage_type_enum),
     VB_XML_ENUMV(D, device, "@device", vb_domain_disk_device_enum, .flags = VB_XML_ZERO_IS_VALUE),
     VB_XML_ENUMV(D, model, "@model", vb_domain_disk_model_enum),
     VB_XML_BOOL(D, rawio, "@rawio"),
-    VB_XML_STR(D, sgio, "@sgio"),
+    MORE(sgio),
     VB_XML_STR(D, snapshot, "@snapshot"),
     VB_XML_STR(D, driver_name, "driver/@name"),
     VB_XML_ENUMV(D, format, "driver/@type", vb_domain_image_format_enum,
@@ -190,38 +237,23 @@ static const VbXmlField disk_fields[] = {
     VB_XML_UINT(D, queues, "driver/@queues"),
     VB_XML_UINT(D, queue_size, "driver/@queue_size"),
     VB_XML_EMBED(D, virtio, "driver", vb_domain_virtio_type),
-    VB_XML_SIZE(D, metadata_cache_size, "driver/metadata_cache/max_size", .unit = 1,
-                .unit_name = "bytes"),
-    VB_XML_STR(D, old_auth_username, "auth/@username"),
-    VB_XML_STR(D, old_auth_secret_type, "auth/secret/@type"),
-    VB_XML_STR(D, old_auth_secret_usage, "auth/secret/@usage"),
-    VB_XML_STR(D, old_auth_secret_uuid, "auth/secret/@uuid"),
+    MORE(cache_and_auth),
     VB_XML_EMBED(D, source, ".", vb_domain_disk_source_type),
     VB_XML_STRUCT(D, backing, "backingStore", backing_type),
-    VB_XML_STR(D, backend_domain, "backenddomain/@name"),
-    VB_XML_UINT(D, geometry_cyls, "geometry/@cyls"),
-    VB_XML_UINT(D, geometry_heads, "geometry/@heads"),
-    VB_XML_UINT(D, geometry_secs, "geometry/@secs"),
-    VB_XML_STR(D, geometry_trans, "geometry/@trans"),
-    VB_XML_UINT(D, logical_block_size, "blockio/@logical_block_size"),
-    VB_XML_UINT(D, physical_block_size, "blockio/@physical_block_size"),
-    VB_XML_UINT(D, discard_granularity, "blockio/@discard_granularity",
-                VB_XML_HAS(D, has_discard_granularity), .flags = VB_XML_ZERO_IS_VALUE),
+    MORE(geometry),
     VB_XML_STR(D, dst, "target/@dev", .doc = "The disk's name: vda, sdb, hdc, fda."),
     VB_XML_ENUMV(D, bus, "target/@bus", vb_domain_disk_bus_enum),
     VB_XML_STR(D, tray, "target/@tray"),
     VB_XML_SWITCH(D, removable, "target/@removable"),
     VB_XML_UINT(D, rotation_rate, "target/@rotation_rate"),
-    VB_XML_EMBED(D, iotune, "iotune", iotune_type),
+    VB_XML_PART(D, iotune, "iotune", iotune_type),
     VB_XML_PRESENT(D, is_readonly, "readonly"),
     VB_XML_PRESENT(D, is_shareable, "shareable"),
     VB_XML_PRESENT(D, is_transient, "transient"),
-    VB_XML_BOOL(D, transient_share, "transient/@shareBacking"),
+    MORE(transient),
     VB_XML_STR(D, serial, "serial"),
     VB_XML_STR(D, wwn, "wwn"),
-    VB_XML_STR(D, vendor, "vendor"),
-    VB_XML_STR(D, product, "product"),
-    VB_XML_STRUCT(D, old_encryption, "encryption", encryption_type),
+    MORE(vendor),
     VB_XML_EMBED(D, info, ".", vb_domain_info_type),
 };
 
@@ -267,6 +299,6 @@ vb_domain_source_is_empty(const VbDomainDiskSource *source)
     const char *path = vb_domain_source_path(source);
 
     if (source->type >= VB_DOMAIN_STORAGE_NETWORK)
-        return source->type == VB_DOMAIN_STORAGE_VOLUME && !source->pool;
+        return source->type == VB_DOMAIN_STORAGE_VOLUME && !vb_domain_source_more(source)->pool;
     return !path || !*path;
 }

@@ -136,48 +136,48 @@ typedef struct {
     GPtrArray *secrets;
 } VbDomainEncryption; /* VbDomainEncryptionSecret */
 
-/* <source> of a disk or of a backing store */
+/* what few sources have: vb_domain_source_more() */
 typedef struct {
-    int type;               /* VbDomainStorageType */
-    char *file, *dev, *dir; /* the one of @type */
     char *pool, *volume, *volume_mode;
-    int protocol; /* VbDomainNetProtocol */
-    char *name, *query;
-    VbTristate tls;
-    char *tls_hostname;
-    GPtrArray *hosts; /* VbDomainStorageHost */
-    char *snapshot, *config_file;
+    char *query, *tls_hostname, *snapshot, *config_file;
     char *auth_username, *auth_secret_type, *auth_secret_usage, *auth_secret_uuid;
     char *initiator_iqn;
-    int startup_policy; /* VbDomainStartupPolicy */
-    guint index;        /* live only */
     char *slice_type;
     guint64 slice_offset, slice_size;
-    gboolean has_slice;
-    GPtrArray *seclabels; /* VbDomainSourceSeclabel */
-    VbDomainEncryption *encryption;
-    VbTristate reservations_managed;
     char *reservations_type, *reservations_path, *reservations_mode;
     char *identity_user, *identity_group;
-    VbTristate ssl_verify;
     GPtrArray *cookies; /* VbDomainStorageCookie */
     guint64 readahead, timeout_s;
     char *fdgroup;
     char *nvme_type;
-    VbTristate nvme_managed;
     guint64 nvme_namespace;
     VbDomainPciAddress nvme;
-    gboolean has_nvme;
     char *vhost_type, *vhost_path;
-    VbTristate reconnect;
     guint reconnect_timeout_s;
+    bool has_slice, has_nvme;
+    VbTristate reservations_managed, ssl_verify, nvme_managed, reconnect;
+} VbDomainSourceMore;
+
+/* <source> of a disk or of a backing store */
+typedef struct {
+    guint8 type;           /* VbDomainStorageType */
+    guint8 protocol;       /* VbDomainNetProtocol */
+    guint8 startup_policy; /* VbDomainStartupPolicy */
+    VbTristate tls;
+    guint index;            /* live only */
+    char *file, *dev, *dir; /* the one of @type */
+    char *name;
+    GPtrArray *hosts;     /* VbDomainStorageHost */
+    GPtrArray *seclabels; /* VbDomainSourceSeclabel */
+    VbDomainEncryption *encryption;
+    VbDomainSourceMore *more;
 } VbDomainDiskSource;
 
 /* <backingStore>; the empty element ends a chain and has source.type NONE */
 typedef struct _VbDomainBackingStore VbDomainBackingStore;
 struct _VbDomainBackingStore {
     guint index;                 /* live only */
-    int format;                  /* VbDomainImageFormat */
+    guint8 format;               /* VbDomainImageFormat */
     guint64 metadata_cache_size; /* bytes; 0 = not given */
     VbDomainDiskSource source;
     VbDomainBackingStore *backing;
@@ -194,43 +194,49 @@ typedef struct {
     guint64 total_iops_sec_max_length, read_iops_sec_max_length, write_iops_sec_max_length;
 } VbDomainDiskIotune;
 
+/* what few disks have: vb_domain_disk_more() */
 typedef struct {
-    int device; /* VbDomainDiskDevice */
-    int model;  /* VbDomainDiskModel */
-    VbTristate rawio;
-    char *sgio, *snapshot;
-    /* <driver> */
-    char *driver_name;               /* "qemu" */
-    int format;                      /* VbDomainImageFormat */
-    int cache;                       /* VbDomainDiskCache */
-    int error_policy, rerror_policy; /* VbDomainDiskErrorPolicy */
-    int io;                          /* VbDomainDiskIo */
-    VbTristate ioeventfd, event_idx, copy_on_read, discard_no_unref;
-    int discard; /* VbDomainDiskDiscard */
-    guint iothread, queues, queue_size;
-    int detect_zeroes; /* VbDomainDiskDetectZeroes */
-    VbDomainVirtioOptions virtio;
+    char *sgio;
     guint64 metadata_cache_size; /* bytes; 0 = not given */
     char *old_auth_username, *old_auth_secret_type, *old_auth_secret_usage,
         *old_auth_secret_uuid; /* <auth> beside <source>, where older definitions have it: counts as @source's */
-    VbDomainDiskSource source;
-    VbDomainBackingStore *backing;
+    VbDomainEncryption *old_encryption; /* beside <source>: counts as @source's */
     char *backend_domain;
     guint geometry_cyls, geometry_heads, geometry_secs;
     char *geometry_trans;
     guint logical_block_size, physical_block_size, discard_granularity;
-    gboolean has_discard_granularity;
-    /* <target> */
-    char *dst;  /* "vda" */
-    int bus;    /* VbDomainDiskBus */
-    char *tray; /* "open"; closed is not written */
-    VbTristate removable;
-    guint rotation_rate;
-    VbDomainDiskIotune iotune;
-    gboolean is_readonly, is_shareable, is_transient;
+    bool has_discard_granularity;
     VbTristate transient_share;
-    char *serial, *wwn, *vendor, *product;
-    VbDomainEncryption *old_encryption; /* beside <source>: counts as @source's */
+    char *vendor, *product;
+} VbDomainDiskMore;
+
+typedef struct {
+    guint8 device; /* VbDomainDiskDevice */
+    guint8 model;  /* VbDomainDiskModel */
+    VbTristate rawio;
+    /* <driver> */
+    guint8 format;                      /* VbDomainImageFormat */
+    guint8 cache;                       /* VbDomainDiskCache */
+    guint8 error_policy, rerror_policy; /* VbDomainDiskErrorPolicy */
+    guint8 io;                          /* VbDomainDiskIo */
+    VbTristate ioeventfd, event_idx, copy_on_read, discard_no_unref;
+    guint8 discard;       /* VbDomainDiskDiscard */
+    guint8 detect_zeroes; /* VbDomainDiskDetectZeroes */
+    VbDomainVirtioOptions virtio;
+    guint8 bus; /* VbDomainDiskBus */
+    VbTristate removable;
+    bool is_readonly, is_shareable, is_transient;
+    guint iothread, queues, queue_size;
+    guint rotation_rate;
+    char *driver_name; /* "qemu" */
+    char *snapshot;
+    VbDomainDiskSource source;
+    VbDomainBackingStore *backing;
+    char *dst;  /* "vda" */
+    char *tray; /* "open"; closed is not written */
+    char *serial, *wwn;
+    VbDomainDiskIotune *iotune; /* vb_domain_disk_iotune() */
+    VbDomainDiskMore *more;
     VbDomainDeviceInfo info;
 } VbDomainDisk;
 
@@ -243,6 +249,22 @@ extern const VbEnum vb_domain_disk_detect_zeroes_enum, vb_domain_net_protocol_en
 extern const VbEnum vb_domain_startup_policy_enum;
 extern const VbXmlType vb_domain_disk_type, vb_domain_disk_source_type;
 
+/* parts that are not allocated while nothing is in them; VB_XML_NEED() makes them */
+static inline const VbDomainSourceMore *
+vb_domain_source_more(const VbDomainDiskSource *source)
+{
+    return VB_XML_READ(source->more);
+}
+static inline const VbDomainDiskIotune *
+vb_domain_disk_iotune(const VbDomainDisk *disk)
+{
+    return VB_XML_READ(disk->iotune);
+}
+static inline const VbDomainDiskMore *
+vb_domain_disk_more(const VbDomainDisk *disk)
+{
+    return VB_XML_READ(disk->more);
+}
 /* file path, device node or directory of @source; NULL for network and empty drives */
 const char *vb_domain_source_path(const VbDomainDiskSource *source);
 gboolean vb_domain_source_is_empty(const VbDomainDiskSource *source);

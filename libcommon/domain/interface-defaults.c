@@ -37,9 +37,11 @@ drop_virtio_options(VbDomainNet *net)
     net->driver = VB_DOMAIN_NET_DRIVER_DEFAULT;
     net->queues = net->rx_queue_size = net->tx_queue_size = 0;
     net->ioeventfd = net->event_idx = net->rss = net->rss_hash_report = VB_TRISTATE_ABSENT;
-    net->host_offload = net->guest_offload = (VbDomainNetOffload){0};
-    g_clear_pointer(&net->txmode, g_free);
-    g_clear_pointer(&net->backend_vhost, g_free);
+    if (!net->more)
+        return;
+    net->more->host_offload = net->more->guest_offload = (VbDomainNetOffload){0};
+    g_clear_pointer(&net->more->txmode, g_free);
+    g_clear_pointer(&net->more->backend_vhost, g_free);
 }
 
 static void
@@ -57,17 +59,17 @@ make_uuid(char **member)
 
 /* who the port is to its switch: made up where the switch wants to know */
 static void
-fill_virtualport(VbDomainNet *net)
+fill_virtualport(VbDomainNetMore *port)
 {
-    const gboolean has_any = net->virtualport_profileid || net->virtualport_interfaceid ||
-                             net->virtualport_instanceid || net->virtualport_managerid;
+    const gboolean has_any = port->virtualport_profileid || port->virtualport_interfaceid ||
+                             port->virtualport_instanceid || port->virtualport_managerid;
 
-    if (!net->virtualport_type && !has_any)
+    if (!port->virtualport_type && !has_any)
         return;
-    if (!net->virtualport_type || strcmp(net->virtualport_type, "openvswitch") == 0)
-        make_uuid(&net->virtualport_interfaceid);
-    if (!net->virtualport_type || strcmp(net->virtualport_type, "802.1Qbg") == 0)
-        make_uuid(&net->virtualport_instanceid);
+    if (!port->virtualport_type || strcmp(port->virtualport_type, "openvswitch") == 0)
+        make_uuid(&port->virtualport_interfaceid);
+    if (!port->virtualport_type || strcmp(port->virtualport_type, "802.1Qbg") == 0)
+        make_uuid(&port->virtualport_instanceid);
 }
 
 gboolean
@@ -85,7 +87,8 @@ vb_domain_fill_nets(const VbDomainFill *fill, GError **error)
             net->model = g_strdup(default_model(fill));
         if (!vb_domain_net_model_is_virtio(net) && net->type != VB_DOMAIN_NET_HOSTDEV)
             drop_virtio_options(net);
-        fill_virtualport(net);
+        if (net->more)
+            fill_virtualport(net->more);
     }
     return TRUE;
 }

@@ -5,7 +5,7 @@
 #include "domain/validate.h"
 
 typedef struct {
-    gsize member;
+    const char *value;
     guint types;
     const char *type;
 } SourceRule;
@@ -13,21 +13,21 @@ typedef struct {
 static gboolean
 validate_source(const VbDomainNet *net, GError **error)
 {
-    static const SourceRule rules[] = {
-        {G_STRUCT_OFFSET(VbDomainNet, source_network), 1u << VB_DOMAIN_NET_NETWORK, "network"},
-        {G_STRUCT_OFFSET(VbDomainNet, source_bridge), 1u << VB_DOMAIN_NET_BRIDGE, "bridge"},
-        {G_STRUCT_OFFSET(VbDomainNet, source_dev), 1u << VB_DOMAIN_NET_DIRECT, "direct"},
-        {G_STRUCT_OFFSET(VbDomainNet, source_name), 1u << VB_DOMAIN_NET_INTERNAL, "internal"},
+    const SourceRule rules[] = {
+        {net->source_network, 1u << VB_DOMAIN_NET_NETWORK, "network"},
+        {net->source_bridge, 1u << VB_DOMAIN_NET_BRIDGE, "bridge"},
+        {net->source_dev, 1u << VB_DOMAIN_NET_DIRECT, "direct"},
+        {vb_domain_net_more(net)->source_name, 1u << VB_DOMAIN_NET_INTERNAL, "internal"},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(rules); i++) {
-        const char *value = *(char *const *)((const char *)net + rules[i].member);
+        const char *value = rules[i].value;
 
         if (rules[i].types & 1u << net->type && (!value || !*value))
             return vb_error_set(error, VIR_ERR_XML_ERROR,
                                 "interface type='%s' requires a 'source' element", rules[i].type);
     }
-    if (net->type == VB_DOMAIN_NET_VHOSTUSER && !net->source_path)
+    if (net->type == VB_DOMAIN_NET_VHOSTUSER && !vb_domain_net_more(net)->source_path)
         return vb_error_set(error, VIR_ERR_XML_ERROR,
                             "interface type='vhostuser' requires a 'source' element");
     return TRUE;
@@ -84,11 +84,12 @@ validate_guest_side(const VbDomainNet *net, GError **error)
     const gboolean is_user = net->type == VB_DOMAIN_NET_USER;
     guint v4 = 0, v6 = 0;
 
-    if (VB_DOMAIN_COUNT(net->routes) > 0 || (!is_user && VB_DOMAIN_COUNT(net->ips) > 0))
+    if (VB_DOMAIN_COUNT(vb_domain_net_more(net)->routes) > 0 ||
+        (!is_user && VB_DOMAIN_COUNT(vb_domain_net_more(net)->ips) > 0))
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "Invalid attempt to set network interface guest-side IP route and/or "
                             "address info, not supported by QEMU");
-    VB_DOMAIN_EACH(VbDomainNetIp, ip, net->ips)
+    VB_DOMAIN_EACH(VbDomainNetIp, ip, vb_domain_net_more(net)->ips)
     *(g_strcmp0(ip->family, "ipv6") == 0 ? &v6 : &v4) += 1;
     if (v4 > 1)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
@@ -105,7 +106,8 @@ validate_net(const VbDomainNet *net, GError **error)
     if (!validate_source(net, error) || !validate_mac(net, error) || !validate_model(net, error) ||
         !validate_queues(net, error) || !validate_guest_side(net, error))
         return FALSE;
-    if (net->bandwidth_in && net->bandwidth_in->floor && net->type != VB_DOMAIN_NET_NETWORK)
+    if (vb_domain_net_more(net)->bandwidth_in && vb_domain_net_more(net)->bandwidth_in->floor &&
+        net->type != VB_DOMAIN_NET_NETWORK)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "floor attribute is not supported for this config");
     return TRUE;

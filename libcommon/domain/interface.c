@@ -79,71 +79,94 @@ static const VbXmlField offload_fields[] = {
 static VB_XML_TYPE(offload_type, VbDomainNetOffload, "host", offload_fields);
 
 #define PCI(member, path, digits)                                                                  \
-    VB_XML_UINT(N, source_pci.member, "source/address/" path, VB_XML_HAS(N, has_source_pci),       \
-                WHEN(BIT(HOSTDEV)), .flags = VB_XML_HEX | VB_XML_ZERO_IS_VALUE, .width = (digits))
+    VB_XML_UINT(M, source_pci.member, "source/address/" path, VB_XML_HAS(M, has_source_pci),       \
+                .flags = VB_XML_HEX | VB_XML_ZERO_IS_VALUE, .width = (digits))
 #define SOCKET (BIT(SERVER) | BIT(CLIENT) | BIT(MCAST) | BIT(UDP))
+
+/* The rarely given part of a card comes in pieces, one for each place in the order of the attributes and elements, which
+ * the conditions split further. */
+#define PIECE(name, ...)                                                                           \
+    static const VbXmlField name##_fields[] = {__VA_ARGS__};                                       \
+    static VB_XML_TYPE(name##_type, M, "interface", name##_fields)
+#define M VbDomainNetMore
+PIECE(mac, VB_XML_STR(M, mac_type, "mac/@type"), VB_XML_STR(M, mac_check, "mac/@check"));
+PIECE(network_live, VB_XML_STR(M, source_portid, "source/@portid", .flags = VB_XML_LIVE_ONLY),
+      VB_XML_STR(M, source_live_bridge, "source/@bridge", .flags = VB_XML_LIVE_ONLY));
+PIECE(internal, VB_XML_STR(M, source_name, "source/@name"));
+PIECE(vds, VB_XML_STR(M, vds_switch_id, "source/@switchid"),
+      VB_XML_STR(M, vds_port_id, "source/@portid"),
+      VB_XML_STR(M, vds_port_group_id, "source/@portgroupid"),
+      VB_XML_STR(M, vds_connection_id, "source/@connectionid"));
+PIECE(direct, VB_XML_STR(M, source_mode, "source/@mode"));
+PIECE(vhostuser, VB_XML_STR(M, source_chr_type, "source/@type"),
+      VB_XML_STR(M, source_path, "source/@path"), VB_XML_STR(M, source_chr_mode, "source/@mode"),
+      VB_XML_BOOL(M, source_reconnect, "source/reconnect/@enabled"),
+      VB_XML_UINT(M, source_reconnect_timeout, "source/reconnect/@timeout"));
+PIECE(socket, VB_XML_STR(M, source_address, "source/@address"),
+      VB_XML_UINT(M, source_port, "source/@port", .max = 65535));
+PIECE(local, VB_XML_STR(M, source_local_address, "source/local/@address"),
+      VB_XML_UINT(M, source_local_port, "source/local/@port", .max = 65535));
+PIECE(hostdev, VB_XML_STR(M, source_pci_type, "source/address/@type"), PCI(domain, "@domain", 4),
+      PCI(bus, "@bus", 2), PCI(slot, "@slot", 2), PCI(function, "@function", 1));
+PIECE(link, VB_XML_LIST(M, source_ips, "source/ip", ip_type),
+      VB_XML_LIST(M, source_routes, "source/route", route_type),
+      VB_XML_BOOL(M, vlan_trunk, "vlan/@trunk"), VB_XML_LIST(M, vlan_tags, "vlan/tag", tag_type),
+      VB_XML_STR(M, virtualport_type, "virtualport/@type"),
+      VB_XML_STR(M, virtualport_managerid, "virtualport/parameters/@managerid"),
+      VB_XML_STR(M, virtualport_typeid, "virtualport/parameters/@typeid"),
+      VB_XML_STR(M, virtualport_typeidversion, "virtualport/parameters/@typeidversion"),
+      VB_XML_STR(M, virtualport_instanceid, "virtualport/parameters/@instanceid"),
+      VB_XML_STR(M, virtualport_interfaceid, "virtualport/parameters/@interfaceid"),
+      VB_XML_STR(M, virtualport_profileid, "virtualport/parameters/@profileid"),
+      VB_XML_STRUCT(M, bandwidth_in, "bandwidth/inbound", bandwidth_type),
+      VB_XML_STRUCT(M, bandwidth_out, "bandwidth/outbound", bandwidth_type),
+      VB_XML_LIST(M, ips, "ip", ip_type), VB_XML_LIST(M, routes, "route", route_type),
+      VB_XML_LIST(M, port_forwards, "portForward", forward_type),
+      VB_XML_STR(M, script, "script/@path"), VB_XML_STR(M, downscript, "downscript/@path"),
+      VB_XML_STR(M, backend_domain, "backenddomain/@name"));
+PIECE(guest, VB_XML_STR(M, guest_dev, "guest/@dev"));
+PIECE(hostdev_driver, VB_XML_STR(M, hostdev_driver, "driver/@name"));
+PIECE(txmode, VB_XML_STR(M, txmode, "driver/@txmode"));
+PIECE(offloads, VB_XML_EMBED(M, host_offload, "driver/host", offload_type),
+      VB_XML_EMBED(M, guest_offload, "driver/guest", offload_type));
+PIECE(backend, VB_XML_STR(M, backend_tap, "backend/@tap"),
+      VB_XML_STR(M, backend_vhost, "backend/@vhost"),
+      VB_XML_STR(M, backend_log_file, "backend/@logFile"));
+PIECE(parameters, VB_XML_LIST(M, filter_parameters, "filterref/parameter", parameter_type));
+PIECE(tune, VB_XML_UINT64(M, sndbuf, "tune/sndbuf", VB_XML_HAS(M, has_sndbuf), ZERO));
+PIECE(teaming, VB_XML_UINT(M, coalesce_rx_frames_max, "coalesce/rx/frames/@max"),
+      VB_XML_STR(M, teaming_type, "teaming/@type"),
+      VB_XML_STR(M, teaming_persistent, "teaming/@persistent"));
+#undef M
+#define MORE(piece, ...) VB_XML_PART(N, more, ".", piece##_type, ##__VA_ARGS__)
 
 static const VbXmlField net_fields[] = {
     VB_XML_ENUMV(N, type, "@type", vb_domain_net_type_enum, ZERO),
     VB_XML_BOOL(N, managed, "@managed", WHEN(BIT(HOSTDEV))),
     VB_XML_BOOL(N, trust_guest_rx_filters, "@trustGuestRxFilters"),
     VB_XML_MACV(N, mac, "mac/@address"),
-    VB_XML_STR(N, mac_type, "mac/@type"),
-    VB_XML_STR(N, mac_check, "mac/@check"),
+    MORE(mac),
     VB_XML_STR(N, source_network, "source/@network", WHEN(BIT(NETWORK))),
     VB_XML_STR(N, source_portgroup, "source/@portgroup", WHEN(BIT(NETWORK))),
-    VB_XML_STR(N, source_portid, "source/@portid", WHEN(BIT(NETWORK)), .flags = VB_XML_LIVE_ONLY),
-    VB_XML_STR(N, source_live_bridge, "source/@bridge", WHEN(BIT(NETWORK)),
-               .flags = VB_XML_LIVE_ONLY),
+    MORE(network_live, WHEN(BIT(NETWORK))),
     VB_XML_STR(N, source_bridge, "source/@bridge", WHEN(BIT(BRIDGE))),
-    VB_XML_STR(N, source_name, "source/@name", WHEN(BIT(INTERNAL))),
-    VB_XML_STR(N, vds_switch_id, "source/@switchid", WHEN(BIT(VDS))),
-    VB_XML_STR(N, vds_port_id, "source/@portid", WHEN(BIT(VDS))),
-    VB_XML_STR(N, vds_port_group_id, "source/@portgroupid", WHEN(BIT(VDS))),
-    VB_XML_STR(N, vds_connection_id, "source/@connectionid", WHEN(BIT(VDS))),
+    MORE(internal, WHEN(BIT(INTERNAL))),
+    MORE(vds, WHEN(BIT(VDS))),
     VB_XML_STR(N, source_dev, "source/@dev", WHEN(BIT(DIRECT) | BIT(VDPA) | BIT(USER))),
-    VB_XML_STR(N, source_mode, "source/@mode", WHEN(BIT(DIRECT))),
-    VB_XML_STR(N, source_chr_type, "source/@type", WHEN(BIT(VHOSTUSER))),
-    VB_XML_STR(N, source_path, "source/@path", WHEN(BIT(VHOSTUSER))),
-    VB_XML_STR(N, source_chr_mode, "source/@mode", WHEN(BIT(VHOSTUSER))),
-    VB_XML_BOOL(N, source_reconnect, "source/reconnect/@enabled", WHEN(BIT(VHOSTUSER))),
-    VB_XML_UINT(N, source_reconnect_timeout, "source/reconnect/@timeout", WHEN(BIT(VHOSTUSER))),
-    VB_XML_STR(N, source_address, "source/@address", WHEN(SOCKET)),
-    VB_XML_UINT(N, source_port, "source/@port", WHEN(SOCKET), .max = 65535),
-    VB_XML_STR(N, source_local_address, "source/local/@address", WHEN(BIT(UDP))),
-    VB_XML_UINT(N, source_local_port, "source/local/@port", WHEN(BIT(UDP)), .max = 65535),
-    VB_XML_STR(N, source_pci_type, "source/address/@type", WHEN(BIT(HOSTDEV))),
-    PCI(domain, "@domain", 4),
-    PCI(bus, "@bus", 2),
-    PCI(slot, "@slot", 2),
-    PCI(function, "@function", 1),
-    VB_XML_LIST(N, source_ips, "source/ip", ip_type),
-    VB_XML_LIST(N, source_routes, "source/route", route_type),
-    VB_XML_BOOL(N, vlan_trunk, "vlan/@trunk"),
-    VB_XML_LIST(N, vlan_tags, "vlan/tag", tag_type),
-    VB_XML_STR(N, virtualport_type, "virtualport/@type"),
-    VB_XML_STR(N, virtualport_managerid, "virtualport/parameters/@managerid"),
-    VB_XML_STR(N, virtualport_typeid, "virtualport/parameters/@typeid"),
-    VB_XML_STR(N, virtualport_typeidversion, "virtualport/parameters/@typeidversion"),
-    VB_XML_STR(N, virtualport_instanceid, "virtualport/parameters/@instanceid"),
-    VB_XML_STR(N, virtualport_interfaceid, "virtualport/parameters/@interfaceid"),
-    VB_XML_STR(N, virtualport_profileid, "virtualport/parameters/@profileid"),
-    VB_XML_STRUCT(N, bandwidth_in, "bandwidth/inbound", bandwidth_type),
-    VB_XML_STRUCT(N, bandwidth_out, "bandwidth/outbound", bandwidth_type),
-    VB_XML_LIST(N, ips, "ip", ip_type),
-    VB_XML_LIST(N, routes, "route", route_type),
-    VB_XML_LIST(N, port_forwards, "portForward", forward_type),
-    VB_XML_STR(N, script, "script/@path"),
-    VB_XML_STR(N, downscript, "downscript/@path"),
-    VB_XML_STR(N, backend_domain, "backenddomain/@name"),
+    MORE(direct, WHEN(BIT(DIRECT))),
+    MORE(vhostuser, WHEN(BIT(VHOSTUSER))),
+    MORE(socket, WHEN(SOCKET)),
+    MORE(local, WHEN(BIT(UDP))),
+    MORE(hostdev, WHEN(BIT(HOSTDEV))),
+    MORE(link),
     VB_XML_STR(N, target_dev, "target/@dev"),
     VB_XML_BOOL(N, target_managed, "target/@managed"),
-    VB_XML_STR(N, guest_dev, "guest/@dev"),
+    MORE(guest),
     VB_XML_STR(N, model, "model/@type"),
-    VB_XML_STR(N, hostdev_driver, "driver/@name", WHEN(BIT(HOSTDEV))),
+    MORE(hostdev_driver, WHEN(BIT(HOSTDEV))),
     VB_XML_ENUMV(N, driver, "driver/@name", vb_domain_net_driver_enum, WHEN(~BIT(HOSTDEV)),
                  .flags = VB_XML_UNSUPPORTED),
-    VB_XML_STR(N, txmode, "driver/@txmode"),
+    MORE(txmode),
     VB_XML_SWITCH(N, ioeventfd, "driver/@ioeventfd"),
     VB_XML_SWITCH(N, event_idx, "driver/@event_idx"),
     VB_XML_UINT(N, queues, "driver/@queues"),
@@ -152,20 +175,15 @@ static const VbXmlField net_fields[] = {
     VB_XML_EMBED(N, virtio, "driver", vb_domain_virtio_type),
     VB_XML_SWITCH(N, rss, "driver/@rss"),
     VB_XML_SWITCH(N, rss_hash_report, "driver/@rss_hash_report"),
-    VB_XML_EMBED(N, host_offload, "driver/host", offload_type),
-    VB_XML_EMBED(N, guest_offload, "driver/guest", offload_type),
+    MORE(offloads),
     VB_XML_ENUMV(N, backend, "backend/@type", vb_domain_net_backend_enum),
-    VB_XML_STR(N, backend_tap, "backend/@tap"),
-    VB_XML_STR(N, backend_vhost, "backend/@vhost"),
-    VB_XML_STR(N, backend_log_file, "backend/@logFile"),
+    MORE(backend),
     VB_XML_STR(N, filter, "filterref/@filter", WHEN(~BIT(VHOSTUSER))),
-    VB_XML_LIST(N, filter_parameters, "filterref/parameter", parameter_type, WHEN(~BIT(VHOSTUSER))),
-    VB_XML_UINT64(N, sndbuf, "tune/sndbuf", VB_XML_HAS(N, has_sndbuf), ZERO),
+    MORE(parameters, WHEN(~BIT(VHOSTUSER))),
+    MORE(tune),
     VB_XML_STR(N, link_state, "link/@state"),
     VB_XML_UINT(N, mtu, "mtu/@size"),
-    VB_XML_UINT(N, coalesce_rx_frames_max, "coalesce/rx/frames/@max"),
-    VB_XML_STR(N, teaming_type, "teaming/@type"),
-    VB_XML_STR(N, teaming_persistent, "teaming/@persistent"),
+    MORE(teaming),
     VB_XML_BOOL(N, port_isolated, "port/@isolated"),
     VB_XML_EMBED(N, info, ".", vb_domain_info_type),
 };

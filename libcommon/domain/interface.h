@@ -60,64 +60,70 @@ typedef struct {
     char *native_mode;
 } VbDomainVlanTag;
 
+/* what few cards have: vb_domain_net_more() */
 typedef struct {
-    int type; /* VbDomainNetType */
-    VbTristate managed;
-    VbTristate trust_guest_rx_filters;
-    VbMac mac;
     char *mac_type, *mac_check;
     /* <source> */
-    char *source_network, *source_portgroup, *source_portid;
-    char *source_bridge;
-    char *source_dev, *source_mode; /* direct, vdpa, user with passt */
+    char *source_portid;
+    char *source_live_bridge; /* network, live only: the bridge it turned out to be */
+    char *source_name;        /* internal */
+    char *vds_switch_id, *vds_port_id, *vds_port_group_id, *vds_connection_id; /* vds */
+    char *source_mode;                                                         /* direct */
+    char *source_path, *source_chr_type, *source_chr_mode; /* vhostuser: unix socket */
+    guint source_reconnect_timeout;
+    VbTristate source_reconnect;
+    bool has_source_pci;
     char *source_address;
     guint source_port;
-    char *source_local_address;
     guint source_local_port;
-    char *vds_switch_id, *vds_port_id, *vds_port_group_id, *vds_connection_id; /* vds */
-    char *source_name;                                                         /* internal */
-    char *source_path, *source_chr_type, *source_chr_mode; /* vhostuser: unix socket */
-    VbTristate source_reconnect;
-    guint source_reconnect_timeout;
+    char *source_local_address;
     VbDomainPciAddress source_pci;
-    gboolean has_source_pci;
     char *source_pci_type;                 /* hostdev */
     char *hostdev_driver;                  /* hostdev: <driver name='vfio'> */
-    char *source_live_bridge;              /* network, live only: the bridge it turned out to be */
     GPtrArray *source_ips, *source_routes; /* VbDomainNetIp, VbDomainNetRoute: on the host side */
+    GPtrArray *vlan_tags;
     /* <virtualport> */
     char *virtualport_type, *virtualport_profileid, *virtualport_interfaceid,
         *virtualport_instanceid;
     char *virtualport_managerid, *virtualport_typeid, *virtualport_typeidversion;
-    VbTristate vlan_trunk;
-    GPtrArray *vlan_tags;
+    VbDomainBandwidth *bandwidth_in, *bandwidth_out;
+    GPtrArray *ips, *routes; /* VbDomainNetIp, VbDomainNetRoute: inside the guest (user) */
+    GPtrArray *port_forwards;
     char *script, *downscript;
-    char *target_dev;
-    VbTristate target_managed;
+    char *backend_domain;
     char *guest_dev;
-    char *model; /* "virtio", "e1000", "rtl8139" ... as given */
-    /* <driver> */
-    int driver; /* VbDomainNetDriver: name= */
     char *txmode;
-    VbTristate ioeventfd, event_idx, rss, rss_hash_report;
-    guint queues, rx_queue_size, tx_queue_size;
-    VbDomainVirtioOptions virtio;
-    VbDomainNetOffload host_offload, guest_offload;
-    int backend;
     char *backend_log_file, *backend_tap, *backend_vhost;
-    char *filter;
     GPtrArray *filter_parameters;
     guint64 sndbuf;
-    gboolean has_sndbuf;
-    char *link_state; /* "up", "down" */
-    guint mtu;
     guint coalesce_rx_frames_max;
+    bool has_sndbuf;
+    VbTristate vlan_trunk;
+    VbDomainNetOffload host_offload, guest_offload;
     char *teaming_type, *teaming_persistent;
-    VbTristate port_isolated;
-    GPtrArray *ips, *routes; /* VbDomainNetIp, VbDomainNetRoute: inside the guest (user) */
-    char *backend_domain;
-    GPtrArray *port_forwards;
-    VbDomainBandwidth *bandwidth_in, *bandwidth_out;
+} VbDomainNetMore;
+
+typedef struct {
+    guint8 type; /* VbDomainNetType */
+    VbTristate managed;
+    VbTristate trust_guest_rx_filters;
+    VbMac mac;
+    /* <driver> */
+    guint8 driver; /* VbDomainNetDriver: name= */
+    guint8 backend;
+    VbTristate ioeventfd, event_idx, rss, rss_hash_report;
+    VbTristate target_managed, port_isolated;
+    VbDomainVirtioOptions virtio;
+    guint queues, rx_queue_size, tx_queue_size;
+    guint mtu;
+    char *source_network, *source_portgroup;
+    char *source_bridge;
+    char *source_dev; /* direct, vdpa, user with passt */
+    char *target_dev;
+    char *model; /* "virtio", "e1000", "rtl8139" ... as given */
+    char *filter;
+    char *link_state; /* "up", "down" */
+    VbDomainNetMore *more;
     VbDomainDeviceInfo info;
 } VbDomainNet;
 
@@ -127,5 +133,11 @@ typedef struct {
 
 extern const VbEnum vb_domain_net_type_enum, vb_domain_net_driver_enum, vb_domain_net_backend_enum;
 extern const VbXmlType vb_domain_net_type;
+/* zeros while nothing is in it; VB_XML_NEED(net->more) makes it */
+static inline const VbDomainNetMore *
+vb_domain_net_more(const VbDomainNet *net)
+{
+    return VB_XML_READ(net->more);
+}
 void vb_domain_net_generate_mac(VbDomainNet *net); /* one of those that QEMU and libvirt make up */
 gboolean vb_domain_net_model_is_virtio(const VbDomainNet *net);

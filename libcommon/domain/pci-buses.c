@@ -129,7 +129,7 @@ vb_pci_is_present(const VbDomainDeviceInfo *info)
 void
 vb_pci_set_address(VbDomainDeviceInfo *info, const VbDomainPciAddress *address)
 {
-    info->address.type = VB_DOMAIN_ADDRESS_PCI;
+    vb_domain_address_become(&info->address, VB_DOMAIN_ADDRESS_PCI);
     info->address.has_pci = TRUE;
     info->address.pci = *address;
 }

@@ -66,7 +66,7 @@ fill_smartcard(VbDomainSmartcard *card)
 {
     if (card->info.address.type != VB_DOMAIN_ADDRESS_NONE)
         return;
-    card->info.address.type = VB_DOMAIN_ADDRESS_CCID;
+    vb_domain_address_become(&card->info.address, VB_DOMAIN_ADDRESS_CCID);
     card->info.address.ccid.has_value = TRUE;
 }
 

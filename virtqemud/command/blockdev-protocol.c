@@ -55,15 +55,15 @@ add_login(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *source
 {
     g_autofree char *id = g_strdup_printf("%s-auth-secret0", node);
     QemuSecret secret = {.id = id,
-                         .uuid = source->auth_secret_uuid,
-                         .usage = source->auth_secret_usage,
+                         .uuid = vb_domain_source_more(source)->auth_secret_uuid,
+                         .usage = vb_domain_source_more(source)->auth_secret_usage,
                          .is_base64 = source->protocol == VB_DOMAIN_NET_PROTOCOL_RBD};
 
-    if (!source->auth_username)
+    if (!vb_domain_source_more(source)->auth_username)
         return TRUE;
     if (!qemu_build_take_secret(build, &secret, error))
         return FALSE;
-    vb_json_add_string(json, keys[0], source->auth_username);
+    vb_json_add_string(json, keys[0], vb_domain_source_more(source)->auth_username);
     vb_json_add_string(json, keys[1], id);
     return TRUE;
 }
@@ -133,7 +133,7 @@ write_nbd(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *source
     add_server(json, "server", host, "10809");
     vb_json_add_string(json, "export", source->name);
     vb_json_add_string(json, "tls-creds", tls);
-    vb_json_add_string(json, "tls-hostname", source->tls_hostname);
+    vb_json_add_string(json, "tls-hostname", vb_domain_source_more(source)->tls_hostname);
     return TRUE;
 }
 
@@ -176,8 +176,8 @@ write_rbd(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *source
     vb_json_add_string(json, "driver", "rbd");
     vb_json_add_string(json, "pool", pool);
     vb_json_add_string(json, "image", image);
-    vb_json_add_string(json, "snapshot", source->snapshot);
-    vb_json_add_string(json, "conf", source->config_file);
+    vb_json_add_string(json, "snapshot", vb_domain_source_more(source)->snapshot);
+    vb_json_add_string(json, "conf", vb_domain_source_more(source)->config_file);
     if (VB_DOMAIN_COUNT(source->hosts) > 0) {
         vb_json_begin_array(json, "server");
         VB_DOMAIN_EACH(VbDomainStorageHost, host, source->hosts)
@@ -191,7 +191,7 @@ write_rbd(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *source
     }
     if (!add_login(build, json, source, node, keys, error))
         return FALSE;
-    if (source->auth_username) {
+    if (vb_domain_source_more(source)->auth_username) {
         vb_json_begin_array(json, "auth-client-required");
         vb_json_add_string(json, NULL, "cephx");
         vb_json_add_string(json, NULL, "none");
@@ -226,7 +226,7 @@ write_iscsi(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *sour
     vb_json_add_string(json, "transport", "tcp");
     if (!add_login(build, json, source, node, keys, error))
         return FALSE;
-    vb_json_add_string(json, "initiator-name", source->initiator_iqn);
+    vb_json_add_string(json, "initiator-name", vb_domain_source_more(source)->initiator_iqn);
     return TRUE;
 }
 
@@ -235,9 +235,9 @@ add_cookies(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *sour
             const char *node, GError **error)
 {
     g_autofree char *id = g_strdup_printf("%s-httpcookie-secret0", node);
-    QemuSecret secret = {.id = id, .cookies = source->cookies};
+    QemuSecret secret = {.id = id, .cookies = vb_domain_source_more(source)->cookies};
 
-    if (VB_DOMAIN_COUNT(source->cookies) == 0)
+    if (VB_DOMAIN_COUNT(vb_domain_source_more(source)->cookies) == 0)
         return TRUE;
     if (!qemu_build_take_secret(build, &secret, error))
         return FALSE;
@@ -262,20 +262,23 @@ write_url(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *source
 
     if (!host)
         return FALSE;
-    url = g_strdup_printf("%s://%s:%s/%s%s%s", scheme, host->name,
-                          host_port(host, ports[source->protocol]), name + (*name == '/'),
-                          source->query ? "?" : "", source->query ? source->query : "");
+    url =
+        g_strdup_printf("%s://%s:%s/%s%s%s", scheme, host->name,
+                        host_port(host, ports[source->protocol]), name + (*name == '/'),
+                        vb_domain_source_more(source)->query ? "?" : "",
+                        vb_domain_source_more(source)->query ? vb_domain_source_more(source)->query
+                                                             : "");
     vb_json_add_string(json, "driver", scheme);
     vb_json_add_string(json, "url", url);
     if (!add_login(build, json, source, node, keys, error))
         return FALSE;
-    qemu_build_add_tristate(json, "sslverify", source->ssl_verify);
+    qemu_build_add_tristate(json, "sslverify", vb_domain_source_more(source)->ssl_verify);
     if (!add_cookies(build, json, source, node, error))
         return FALSE;
-    if (source->timeout_s)
-        vb_json_add_uint(json, "timeout", source->timeout_s);
-    if (source->readahead)
-        vb_json_add_uint(json, "readahead", source->readahead);
+    if (vb_domain_source_more(source)->timeout_s)
+        vb_json_add_uint(json, "timeout", vb_domain_source_more(source)->timeout_s);
+    if (vb_domain_source_more(source)->readahead)
+        vb_json_add_uint(json, "readahead", vb_domain_source_more(source)->readahead);
     return TRUE;
 }
 
@@ -293,7 +296,7 @@ write_ssh(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *source
     vb_json_add_string(json, "host", host->name);
     vb_json_add_string(json, "port", host_port(host, "22"));
     vb_json_end(json);
-    vb_json_add_string(json, "user", source->auth_username);
+    vb_json_add_string(json, "user", vb_domain_source_more(source)->auth_username);
     return TRUE;
 }
 
@@ -322,8 +325,8 @@ write_nfs(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *source
     vb_json_add_string(json, "type", "inet");
     vb_json_end(json);
     vb_json_add_string(json, "path", source->name);
-    add_number(json, "user", source->identity_user);
-    add_number(json, "group", source->identity_group);
+    add_number(json, "user", vb_domain_source_more(source)->identity_user);
+    add_number(json, "group", vb_domain_source_more(source)->identity_group);
     return TRUE;
 }
 
@@ -401,16 +404,17 @@ write_network(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *so
 static char *
 take_reservations(QemuBuild *build, const VbDomainDiskSource *source, const char *node)
 {
-    gboolean is_ours = source->reservations_managed == VB_TRISTATE_YES;
+    gboolean is_ours = vb_domain_source_more(source)->reservations_managed == VB_TRISTATE_YES;
     g_autofree char *id = is_ours ? g_strdup("pr-helper0") : g_strdup_printf("pr-helper-%s", node);
     g_autofree char *own = g_build_filename(build->options->domain_dir, "pr-helper0.sock", NULL);
     VbJsonWriter *json;
 
-    if (source->reservations_managed == VB_TRISTATE_ABSENT)
+    if (vb_domain_source_more(source)->reservations_managed == VB_TRISTATE_ABSENT)
         return NULL;
     if (!is_ours || !build->has_pr_helper) {
         json = qemu_build_object_new("pr-manager-helper", id);
-        vb_json_add_string(json, "path", is_ours ? own : source->reservations_path);
+        vb_json_add_string(json, "path",
+                           is_ours ? own : vb_domain_source_more(source)->reservations_path);
         qemu_build_take_json(build, "-object", json);
         build->has_pr_helper |= is_ours;
     }
@@ -444,12 +448,14 @@ write_nvme(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *sourc
            GError **error)
 {
     g_autofree char *device =
-        g_strdup_printf("%04x:%02x:%02x.%x", source->nvme.domain, source->nvme.bus,
-                        source->nvme.slot, source->nvme.function);
+        g_strdup_printf("%04x:%02x:%02x.%x", vb_domain_source_more(source)->nvme.domain,
+                        vb_domain_source_more(source)->nvme.bus,
+                        vb_domain_source_more(source)->nvme.slot,
+                        vb_domain_source_more(source)->nvme.function);
 
     vb_json_add_string(json, "driver", "nvme");
     vb_json_add_string(json, "device", device);
-    vb_json_add_uint(json, "namespace", source->nvme_namespace);
+    vb_json_add_uint(json, "namespace", vb_domain_source_more(source)->nvme_namespace);
     return TRUE;
 }
 

@@ -155,8 +155,8 @@ take_slice(QemuBuild *build, const VbDomainDiskSource *source, const QemuImage *
     vb_json_begin_object(json, NULL);
     vb_json_add_string(json, "driver", "raw");
     vb_json_add_string(json, "node-name", name);
-    vb_json_add_uint(json, "offset", source->slice_offset);
-    vb_json_add_uint(json, "size", source->slice_size);
+    vb_json_add_uint(json, "offset", vb_domain_source_more(source)->slice_offset);
+    vb_json_add_uint(json, "size", vb_domain_source_more(source)->slice_size);
     vb_json_add_bool(json, "auto-read-only", TRUE);
     vb_json_add_string(json, "discard", "unmap");
     vb_json_add_string(json, "file", file);
@@ -244,9 +244,9 @@ add_format(VbJsonWriter *json, const VbDomainDiskSource *source, const QemuImage
 {
     guint64 cache_size = image->metadata_cache_size;
 
-    if (source->has_slice && image->format != VB_DOMAIN_FORMAT_QCOW2) {
-        vb_json_add_uint(json, "offset", source->slice_offset);
-        vb_json_add_uint(json, "size", source->slice_size);
+    if (vb_domain_source_more(source)->has_slice && image->format != VB_DOMAIN_FORMAT_QCOW2) {
+        vb_json_add_uint(json, "offset", vb_domain_source_more(source)->slice_offset);
+        vb_json_add_uint(json, "size", vb_domain_source_more(source)->slice_size);
     }
     if (cache_size && image->format == VB_DOMAIN_FORMAT_QCOW2)
         vb_json_add_uint(json, "cache-size", cache_size);
@@ -270,7 +270,8 @@ take_format(QemuBuild *build, const VbDomainDiskSource *source, const QemuImage 
     const char *driver = format_drivers[image->format];
     g_autofree char *name = g_strdup_printf("%s-format", image->node);
     g_autofree char *secret = g_strdup_printf("%s-encryption-secret0", name);
-    gboolean is_sliced = source->has_slice && image->format == VB_DOMAIN_FORMAT_QCOW2;
+    gboolean is_sliced =
+        vb_domain_source_more(source)->has_slice && image->format == VB_DOMAIN_FORMAT_QCOW2;
     g_autofree char *file = g_strdup_printf(is_sliced ? "%s-slice-sto" : "%s-storage", image->node);
     g_autofree char *storage = g_strdup_printf("%s-storage", image->node);
     VbJsonWriter *json;

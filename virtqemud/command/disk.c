@@ -75,7 +75,7 @@ take_nodes(QemuBuild *build, const VbDomainDisk *disk, GError **error)
                     ? g_strdup("")
                     : qemu_command_image_node(&disk->backing->source);
     image.backing = below;
-    image.metadata_cache_size = disk->metadata_cache_size;
+    image.metadata_cache_size = vb_domain_disk_more(disk)->metadata_cache_size;
     image.is_readonly = disk->is_readonly || disk->device == VB_DOMAIN_DISK_DEVICE_CDROM;
     if (!qemu_build_image(build, &disk->source, &image, error))
         return FALSE;
@@ -259,24 +259,26 @@ add_error_policy(VbJsonWriter *json, const VbDomainDisk *disk)
 static void
 add_geometry(VbJsonWriter *json, const VbDomainDisk *disk)
 {
-    if (disk->geometry_cyls) {
-        vb_json_add_uint(json, "cyls", disk->geometry_cyls);
-        vb_json_add_uint(json, "heads", disk->geometry_heads);
-        vb_json_add_uint(json, "secs", disk->geometry_secs);
+    if (vb_domain_disk_more(disk)->geometry_cyls) {
+        vb_json_add_uint(json, "cyls", vb_domain_disk_more(disk)->geometry_cyls);
+        vb_json_add_uint(json, "heads", vb_domain_disk_more(disk)->geometry_heads);
+        vb_json_add_uint(json, "secs", vb_domain_disk_more(disk)->geometry_secs);
         if (disk->bus == VB_DOMAIN_DISK_BUS_IDE)
-            vb_json_add_string(json, "bios-chs-trans", disk->geometry_trans);
+            vb_json_add_string(json, "bios-chs-trans", vb_domain_disk_more(disk)->geometry_trans);
     }
 }
 
 static void
 add_block_sizes(VbJsonWriter *json, const VbDomainDisk *disk)
 {
-    if (disk->logical_block_size)
-        vb_json_add_uint(json, "logical_block_size", disk->logical_block_size);
-    if (disk->physical_block_size)
-        vb_json_add_uint(json, "physical_block_size", disk->physical_block_size);
-    if (disk->has_discard_granularity)
-        vb_json_add_uint(json, "discard_granularity", disk->discard_granularity);
+    if (vb_domain_disk_more(disk)->logical_block_size)
+        vb_json_add_uint(json, "logical_block_size", vb_domain_disk_more(disk)->logical_block_size);
+    if (vb_domain_disk_more(disk)->physical_block_size)
+        vb_json_add_uint(json, "physical_block_size",
+                         vb_domain_disk_more(disk)->physical_block_size);
+    if (vb_domain_disk_more(disk)->has_discard_granularity)
+        vb_json_add_uint(json, "discard_granularity",
+                         vb_domain_disk_more(disk)->discard_granularity);
 }
 
 static gboolean
@@ -311,8 +313,8 @@ take_device(QemuBuild *build, const VbDomainDisk *disk, GError **error)
     add_wwn(json, disk);
     if (disk->rotation_rate)
         vb_json_add_uint(json, "rotation_rate", disk->rotation_rate);
-    vb_json_add_string(json, "vendor", disk->vendor);
-    vb_json_add_string(json, "product", disk->product);
+    vb_json_add_string(json, "vendor", vb_domain_disk_more(disk)->vendor);
+    vb_json_add_string(json, "product", vb_domain_disk_more(disk)->product);
     if (disk->bus == VB_DOMAIN_DISK_BUS_USB)
         qemu_build_add_tristate(json, "removable", disk->removable);
     add_write_cache(json, disk);
@@ -350,9 +352,10 @@ take_vhost_user(QemuBuild *build, const VbDomainDisk *disk, GError **error)
         return FALSE;
     text = g_string_new("socket");
     qemu_build_append(text, "id", chardev);
-    qemu_build_append(text, "path", disk->source.vhost_path);
-    if (disk->source.reconnect == VB_TRISTATE_YES)
-        g_string_append_printf(text, ",reconnect=%u", disk->source.reconnect_timeout_s);
+    qemu_build_append(text, "path", vb_domain_source_more(&disk->source)->vhost_path);
+    if (vb_domain_source_more(&disk->source)->reconnect == VB_TRISTATE_YES)
+        g_string_append_printf(text, ",reconnect=%u",
+                               vb_domain_source_more(&disk->source)->reconnect_timeout_s);
     qemu_build_take_option(build, "-chardev", g_string_free(text, FALSE));
     json = qemu_build_device_new(driver);
     if (!add_virtio(build, json, disk, error))
@@ -376,7 +379,7 @@ take_disk(QemuBuild *build, const VbDomainDisk *disk, GError **error)
     if (disk->is_transient && build->options->monitor_fd >= 0)
         /* without its overlay the guest would write into the image itself */
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "transient disks are not supported");
-    if (disk->is_transient && disk->transient_share == VB_TRISTATE_YES)
+    if (disk->is_transient && vb_domain_disk_more(disk)->transient_share == VB_TRISTATE_YES)
         return TRUE; /* plugged once its overlay is there */
     if (!vb_domain_source_is_empty(&disk->source) && !take_nodes(build, disk, error))
         return FALSE;

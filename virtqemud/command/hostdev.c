@@ -92,14 +92,15 @@ take_scsi_node(QemuBuild *build, const VbDomainHostdev *hostdev, const char *nod
     VbDomainStorageHost host = {.name = hostdev->iscsi_host, .port = hostdev->iscsi_port};
     gpointer hosts[] = {&host};
     GPtrArray list = {.pdata = hosts, .len = 1};
+    VbDomainSourceMore more = {.initiator_iqn = hostdev->iscsi_initiator,
+                               .auth_username = hostdev->iscsi_auth_username,
+                               .auth_secret_uuid = hostdev->iscsi_auth_secret_uuid,
+                               .auth_secret_usage = hostdev->iscsi_auth_secret_usage};
     VbDomainDiskSource source = {.type = VB_DOMAIN_STORAGE_NETWORK,
                                  .protocol = VB_DOMAIN_NET_PROTOCOL_ISCSI,
                                  .name = hostdev->iscsi_name,
                                  .hosts = &list,
-                                 .initiator_iqn = hostdev->iscsi_initiator,
-                                 .auth_username = hostdev->iscsi_auth_username,
-                                 .auth_secret_uuid = hostdev->iscsi_auth_secret_uuid,
-                                 .auth_secret_usage = hostdev->iscsi_auth_secret_usage};
+                                 .more = &more};
     g_autofree char *path = NULL;
     g_autoptr(VbJsonWriter) json = vb_json_writer_new();
 
@@ -124,10 +125,10 @@ take_scsi_node(QemuBuild *build, const VbDomainHostdev *hostdev, const char *nod
 static gboolean
 take_scsi(QemuBuild *build, const VbDomainHostdev *hostdev, GError **error)
 {
-    const struct {
-        guint controller, bus, target, unit;
-    } at = {hostdev->info.address.drive.controller, hostdev->info.address.drive.bus,
-            hostdev->info.address.drive.target, hostdev->info.address.drive.unit};
+    const VbDomainAddress none = {0};
+    const VbDomainAddress *given = &hostdev->info.address;
+    const __typeof__(none.drive) at =
+        given->type == VB_DOMAIN_ADDRESS_DRIVE ? given->drive : none.drive;
     const VbDomainController *controller =
         vb_domain_find_controller(build->def, VB_DOMAIN_CONTROLLER_SCSI, at.controller);
     const char *alias =

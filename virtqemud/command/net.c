@@ -8,7 +8,7 @@ static void
 add_user(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net)
 {
     vb_json_add_string(json, "type", "user");
-    VB_DOMAIN_EACH(VbDomainNetIp, ip, net->ips)
+    VB_DOMAIN_EACH(VbDomainNetIp, ip, vb_domain_net_more(net)->ips)
     {
         gboolean is_v6 = g_strcmp0(ip->family, "ipv6") == 0;
         g_autofree char *text = NULL;
@@ -59,8 +59,8 @@ add_tap(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net, GError **e
         vb_json_add_bool(json, "vhost", TRUE);
         vb_json_add_string(json, n_vhosts > 1 ? "vhostfds" : "vhostfd", vhosts);
     }
-    if (net->has_sndbuf)
-        vb_json_add_uint(json, "sndbuf", net->sndbuf);
+    if (vb_domain_net_more(net)->has_sndbuf)
+        vb_json_add_uint(json, "sndbuf", vb_domain_net_more(net)->sndbuf);
     return TRUE;
 }
 
@@ -73,15 +73,20 @@ add_socket(VbJsonWriter *json, const VbDomainNet *net)
         [VB_DOMAIN_NET_MCAST] = "mcast",
         [VB_DOMAIN_NET_UDP] = "udp",
     };
-    const char *address = net->source_address ? net->source_address : "";
-    g_autofree char *there = g_strdup_printf("%s:%u", address, net->source_port);
+    const char *address =
+        vb_domain_net_more(net)->source_address ? vb_domain_net_more(net)->source_address : "";
+    g_autofree char *there =
+        g_strdup_printf("%s:%u", address, vb_domain_net_more(net)->source_port);
     g_autofree char *here = NULL;
 
     vb_json_add_string(json, "type", "socket");
     vb_json_add_string(json, keys[net->type], there);
     if (net->type == VB_DOMAIN_NET_UDP) {
-        here = g_strdup_printf("%s:%u", net->source_local_address ? net->source_local_address : "",
-                               net->source_local_port);
+        here = g_strdup_printf("%s:%u",
+                               vb_domain_net_more(net)->source_local_address
+                                   ? vb_domain_net_more(net)->source_local_address
+                                   : "",
+                               vb_domain_net_more(net)->source_local_port);
         vb_json_add_string(json, "localaddr", here);
     }
 }
@@ -148,26 +153,29 @@ net_driver(const VbDomainNet *net)
 static void
 add_offloads(VbJsonWriter *json, const VbDomainNet *net)
 {
-    qemu_build_add_tristate(json, "csum", net->host_offload.csum);
-    qemu_build_add_tristate(json, "gso", net->host_offload.gso);
-    qemu_build_add_tristate(json, "host_tso4", net->host_offload.tso4);
-    qemu_build_add_tristate(json, "host_tso6", net->host_offload.tso6);
-    qemu_build_add_tristate(json, "host_ecn", net->host_offload.ecn);
-    qemu_build_add_tristate(json, "host_ufo", net->host_offload.ufo);
-    qemu_build_add_tristate(json, "mrg_rxbuf", net->host_offload.mrg_rxbuf);
-    qemu_build_add_tristate(json, "guest_csum", net->guest_offload.csum);
-    qemu_build_add_tristate(json, "guest_tso4", net->guest_offload.tso4);
-    qemu_build_add_tristate(json, "guest_tso6", net->guest_offload.tso6);
-    qemu_build_add_tristate(json, "guest_ecn", net->guest_offload.ecn);
-    qemu_build_add_tristate(json, "guest_ufo", net->guest_offload.ufo);
+    qemu_build_add_tristate(json, "csum", vb_domain_net_more(net)->host_offload.csum);
+    qemu_build_add_tristate(json, "gso", vb_domain_net_more(net)->host_offload.gso);
+    qemu_build_add_tristate(json, "host_tso4", vb_domain_net_more(net)->host_offload.tso4);
+    qemu_build_add_tristate(json, "host_tso6", vb_domain_net_more(net)->host_offload.tso6);
+    qemu_build_add_tristate(json, "host_ecn", vb_domain_net_more(net)->host_offload.ecn);
+    qemu_build_add_tristate(json, "host_ufo", vb_domain_net_more(net)->host_offload.ufo);
+    qemu_build_add_tristate(json, "mrg_rxbuf", vb_domain_net_more(net)->host_offload.mrg_rxbuf);
+    qemu_build_add_tristate(json, "guest_csum", vb_domain_net_more(net)->guest_offload.csum);
+    qemu_build_add_tristate(json, "guest_tso4", vb_domain_net_more(net)->guest_offload.tso4);
+    qemu_build_add_tristate(json, "guest_tso6", vb_domain_net_more(net)->guest_offload.tso6);
+    qemu_build_add_tristate(json, "guest_ecn", vb_domain_net_more(net)->guest_offload.ecn);
+    qemu_build_add_tristate(json, "guest_ufo", vb_domain_net_more(net)->guest_offload.ufo);
 }
 
 static void
 add_virtio_net(VbJsonWriter *json, const VbDomainNet *net)
 {
     qemu_build_add_virtio(json, &net->virtio);
-    if (net->txmode)
-        vb_json_add_string(json, "tx", g_str_equal(net->txmode, "iothread") ? "bh" : net->txmode);
+    if (vb_domain_net_more(net)->txmode)
+        vb_json_add_string(json, "tx",
+                           g_str_equal(vb_domain_net_more(net)->txmode, "iothread")
+                               ? "bh"
+                               : vb_domain_net_more(net)->txmode);
     qemu_build_add_tristate(json, "ioeventfd", net->ioeventfd);
     qemu_build_add_tristate(json, "event_idx", net->event_idx);
     add_offloads(json, net);
@@ -183,7 +191,7 @@ add_virtio_net(VbJsonWriter *json, const VbDomainNet *net)
         vb_json_add_uint(json, "tx_queue_size", net->tx_queue_size);
     if (net->mtu)
         vb_json_add_uint(json, "host_mtu", net->mtu);
-    if (g_strcmp0(net->teaming_type, "persistent") == 0)
+    if (g_strcmp0(vb_domain_net_more(net)->teaming_type, "persistent") == 0)
         vb_json_add_bool(json, "failover", TRUE);
 }
 
