@@ -349,8 +349,15 @@ vb_domain_prepare(const char *text, guint parse_flags, const VbDomainCapsHints *
                   GError **error)
 {
     g_autoptr(VbDomainDef) def = vb_domain_parse(text, parse_flags, error);
+    g_autoptr(GPtrArray) wishes = NULL;
 
-    if (!def || !vb_domain_complete(def, hints, error))
+    if (!def)
         return NULL;
+    if ((parse_flags & VB_DOMAIN_PARSE_RAN) && !def->os.firmware)
+        wishes = g_steal_pointer(&def->os.firmware_features); /* they led to the image */
+    if (!vb_domain_complete(def, hints, error))
+        return NULL;
+    if (wishes)
+        def->os.firmware_features = g_steal_pointer(&wishes);
     return g_steal_pointer(&def);
 }

@@ -503,6 +503,8 @@ gpointer vb_domain_list_insert(GPtrArray **list, guint at, gpointer item);
 enum {
     VB_DOMAIN_PARSE_INACTIVE =
         1 << 0, /* ids, aliases (but ua-), pty paths and other live facts are dropped */
+    VB_DOMAIN_PARSE_RAN =
+        1 << 1, /* of a guest that ran: what its start chose is beside what was asked for */
 };
 enum {
     VB_DOMAIN_FORMAT_LIVE = 1 << 0,   /* ids, aliases, real ports, pty paths */

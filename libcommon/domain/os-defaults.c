@@ -29,6 +29,13 @@ fill_boot(VbDomainDef *def)
     vb_domain_list_add(&def->os.boot, boot);
 }
 
+static gboolean
+is_empty(const VbDomainNvram *nvram)
+{
+    return !nvram->path && !nvram->template_path && !nvram->template_format && !nvram->format &&
+           !nvram->source.type && vb_domain_source_is_empty(&nvram->source);
+}
+
 /* Source: libvirt keeps a guest's variables at NVRAM_DIR/NAME_VARS.fd */
 static void
 fill_nvram(const VbDomainFill *fill)
@@ -41,6 +48,8 @@ fill_nvram(const VbDomainFill *fill)
 
     if (os->nvram && (os->nvram->source.type || (os->nvram->path && !*os->nvram->path)))
         g_clear_pointer(&os->nvram->path, g_free);
+    if (os->firmware && os->nvram && is_empty(os->nvram))
+        g_clear_pointer(&os->nvram, g_free);
     if (!is_manual || !fill->hints || !fill->hints->nvram_dir)
         return;
     if (!os->nvram)
@@ -58,6 +67,16 @@ fill_loader(VbDomainOs *os)
         os->loader->type = VB_DOMAIN_LOADER_ROM;
 }
 
+/* libvirt's order, which is that of the names */
+static int
+compare_features(gconstpointer a, gconstpointer b)
+{
+    const VbDomainFirmwareFeature *left = *(VbDomainFirmwareFeature *const *)a,
+                                  *right = *(VbDomainFirmwareFeature *const *)b;
+
+    return g_strcmp0(left->name, right->name);
+}
+
 /* keys without Secure Boot would mean nothing */
 static void
 fill_firmware_features(VbDomainOs *os)
@@ -71,11 +90,14 @@ fill_firmware_features(VbDomainOs *os)
         if (g_strcmp0(feature->name, "secure-boot") == 0)
             secure_boot = feature;
     }
-    if (!os->firmware || !keys || keys->enabled != VB_TRISTATE_YES || secure_boot)
-        return;
-    secure_boot = vb_domain_list_add(&os->firmware_features, g_new0(VbDomainFirmwareFeature, 1));
-    secure_boot->enabled = VB_TRISTATE_YES;
-    secure_boot->name = g_strdup("secure-boot");
+    if (os->firmware && keys && keys->enabled == VB_TRISTATE_YES && !secure_boot) {
+        secure_boot =
+            vb_domain_list_add(&os->firmware_features, g_new0(VbDomainFirmwareFeature, 1));
+        secure_boot->enabled = VB_TRISTATE_YES;
+        secure_boot->name = g_strdup("secure-boot");
+    }
+    if (os->firmware_features)
+        g_ptr_array_sort(os->firmware_features, compare_features);
 }
 
 /* the element alone means "on" */

@@ -85,6 +85,29 @@ vb_domain_validate_cpu(const VbDomainDef *def, GError **error)
 }
 
 static gboolean
+validate_firmware_features(const VbDomainOs *os, GError **error)
+{
+    VbTristate secure_boot = VB_TRISTATE_ABSENT, keys = VB_TRISTATE_ABSENT;
+
+    VB_DOMAIN_EACH(VbDomainFirmwareFeature, feature, os->firmware_features)
+    {
+        if (strcmp(feature->name, "secure-boot") == 0)
+            secure_boot = feature->enabled;
+        else if (strcmp(feature->name, "enrolled-keys") == 0)
+            keys = feature->enabled;
+        else
+            return vb_error_set(error, VIR_ERR_XML_ERROR,
+                                "Invalid value for attribute 'name' in element 'feature': '%s'.",
+                                feature->name);
+    }
+    if (keys == VB_TRISTATE_YES && secure_boot == VB_TRISTATE_NO)
+        return vb_error_set(error, VIR_ERR_XML_DETAIL,
+                            "firmware feature 'enrolled-keys' cannot be enabled when firmware "
+                            "feature 'secure-boot' is disabled");
+    return TRUE;
+}
+
+static gboolean
 validate_auto_firmware(const VbDomainOs *os, GError **error)
 {
     const VbDomainLoader *loader = os->loader;
@@ -92,13 +115,17 @@ validate_auto_firmware(const VbDomainOs *os, GError **error)
     if (os->nvram && strcmp(os->firmware, "bios") == 0)
         return vb_error_set(error, VIR_ERR_XML_DETAIL,
                             "firmware type 'bios' does not support nvram");
+    if (os->nvram && os->nvram->template_path)
+        return vb_error_set(error, VIR_ERR_XML_DETAIL,
+                            "nvram attribute 'template' cannot be specified when firmware "
+                            "autoselection is enabled");
     if (!loader)
         return TRUE;
     if (loader->readonly)
         return vb_error_set(error, VIR_ERR_XML_DETAIL,
                             "loader attribute 'readonly' cannot be specified when firmware "
                             "autoselection is enabled");
-    if (loader->type)
+    if (loader->type || loader->path)
         return vb_error_set(
             error, VIR_ERR_XML_DETAIL,
             "loader attribute 'type' cannot be specified when firmware autoselection is enabled");
@@ -147,18 +174,19 @@ vb_domain_validate_os(const VbDomainDef *def, GError **error)
             return vb_error_set(error, VIR_ERR_XML_ERROR, "Unknown acpi table type: %s",
                                 table->type ? table->type : "");
     }
-    if (os->loader && os->loader->secure == VB_TRISTATE_YES && !os->firmware) {
+    if (os->loader && os->loader->secure == VB_TRISTATE_YES) {
         if (!vb_domain_is_q35(def))
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                                 "Secure boot is supported with q35 machine types only");
-        if (def->features.smm != VB_TRISTATE_YES)
+        if (!os->firmware && def->features.smm != VB_TRISTATE_YES)
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                                 "Secure boot requires SMM feature enabled");
     }
     if (is_efi && !def->features.acpi)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "UEFI requires ACPI on this architecture");
-    if (!(os->firmware ? validate_auto_firmware(os, error) : validate_manual_firmware(os, error)))
+    if (!validate_firmware_features(os, error) ||
+        !(os->firmware ? validate_auto_firmware(os, error) : validate_manual_firmware(os, error)))
         return FALSE;
     if (is_stateless && os->nvram && os->nvram->template_path)
         return vb_error_set(error, VIR_ERR_XML_DETAIL,
