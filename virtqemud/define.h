@@ -22,6 +22,7 @@ QemuDomain *qemu_manager_define(QemuManager *manager, const char *xml, guint fla
 QemuDomain *qemu_manager_define_read(QemuManager *manager, VbDomainDef *def, GError **error);
 /* parse, defaults, addresses, validation: the way every definition enters. (transfer full) */
 VbDomainDef *qemu_manager_parse(QemuManager *manager, const char *xml, guint flags, GError **error);
+VbDomainDef *qemu_manager_parse_image(QemuManager *manager, const char *xml, GError **error);
 gboolean qemu_domain_undefine(QemuDomain *domain, guint flags, GError **error);
 gboolean qemu_domain_rename(QemuDomain *domain, const char *new_name, guint flags, GError **error);
 gboolean qemu_domain_set_autostart(QemuDomain *domain, gboolean is_autostart, GError **error);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Starting a guest: definition -> what it needs on the host -> command line -> process -> monitor -> running. Event driven:
  * the monitor's socket is ours and listening before the emulator exists, so nothing is polled and nothing sleeps. */
-#include "advice.h"
 #include "base/error.h"
 #include "command/command.h"
 #include "define.h"
 #include "domain-private.h"
+#include "domain-start.h"
 #include "guest-job.h"
 #include "monitor.h"
 #include "placement.h"
@@ -14,14 +14,12 @@
 #include "save.h"
 #include "snapshot-op.h"
 #include "status.h"
-#include "taint.h"
 #include "store/store.h"
 #include "tuning.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <linux/mempolicy.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -29,25 +27,6 @@
 
 #define START_TIMEOUT_MS                                                                           \
     60000 /* until the monitor greets and answers; large guests allocate their memory before */
-
-struct _QemuTransition {
-    QemuDomain *domain; /* a reference */
-    guint flags;
-    QemuDone done;
-    gpointer data;
-    guint deadline;
-    goffset log_offset;
-    guint n_pending;         /* QMP commands under way */
-    gboolean awaits_caps;    /* on_caps or on_advice will come, and needs this */
-    QemuCaps *caps;          /* while advice is awaited */
-    QemuSaveImage *image;    /* restored from; NULL: it boots */
-    gboolean is_managed;     /* the image is used up */
-    VbSnapshotDef *snapshot; /* loaded from the disks; NULL: it is not */
-    gboolean is_loading, is_loaded, may_run;
-    GError *error; /* the first */
-};
-
-static void start_fail(QemuTransition *start, GError *error);
 
 /* ---- the end of a start ---- */
 
@@ -150,8 +129,8 @@ start_succeed(QemuTransition *start)
 }
 
 /* Nothing of the guest is left but its definition. */
-static void
-finish_failure(QemuTransition *start)
+void
+qemu_start_finish_failure(QemuTransition *start)
 {
     QemuDomain *domain = start->domain;
     QemuDone done = start->done;
@@ -179,8 +158,8 @@ finish_failure(QemuTransition *start)
     qemu_stop_tell_waiters(domain); /* who destroyed it meanwhile */
 }
 
-static void
-start_fail(QemuTransition *start, GError *error)
+void
+qemu_start_fail(QemuTransition *start, GError *error)
 {
     QemuDomain *domain = start->domain;
     if (start->error)
@@ -192,7 +171,7 @@ start_fail(QemuTransition *start, GError *error)
     if (domain->process)
         (void)qemu_process_kill(domain->process, SIGKILL, NULL); /* its end finishes the failure */
     else
-        finish_failure(start);
+        qemu_start_finish_failure(start);
 }
 
 /* The emulator ended before it was ready: what it wrote says why. */
@@ -208,7 +187,7 @@ qemu_domain_start_failed(QemuDomain *domain)
         vb_error_set_reason(start->error, "EmulatorExited", domain->name);
         vb_error_add_cause(start->error, words);
     }
-    finish_failure(start);
+    qemu_start_finish_failure(start);
 }
 
 static gboolean
@@ -220,7 +199,7 @@ on_deadline(gpointer data)
     vb_error_set(&error, VIR_ERR_OPERATION_TIMEOUT,
                  "the emulator of domain '%s' did not become ready within %d s",
                  start->domain->name, START_TIMEOUT_MS / 1000);
-    start_fail(start, error);
+    qemu_start_fail(start, error);
     return G_SOURCE_REMOVE;
 }
 
@@ -313,7 +292,7 @@ on_step_done(const VbJson *result, const GError *error, gpointer data)
         !vb_error_matches(error, VIR_ERR_OPERATION_TIMEOUT) &&
         g_strcmp0(vb_error_get_reason(error), "MonitorLost") != 0) {
         start->may_run = FALSE; /* "cont", when it was sent, was refused */
-        start_fail(start, g_error_copy(error));
+        qemu_start_fail(start, g_error_copy(error));
     } else if (start && !error) {
         if (step->use)
             step->use(result, domain);
@@ -486,7 +465,7 @@ on_load_jobs(const VbJson *result, QemuDomain *domain)
         }
         start->is_loading = FALSE;
         vb_error_set(&error, VIR_ERR_OPERATION_FAILED, "%s", why);
-        start_fail(start, error);
+        qemu_start_fail(start, error);
     }
 }
 
@@ -539,7 +518,7 @@ on_placed(QemuDomain *domain, GError *error, gpointer data)
     if (!start || start->error)
         return;
     if (error) {
-        start_fail(start, g_error_copy(error));
+        qemu_start_fail(start, g_error_copy(error));
         return;
     }
     if (!domain->qmp || domain->is_exited)
@@ -601,115 +580,6 @@ qemu_domain_owe(QemuDomain *domain, const char *kind, const char *what)
     g_ptr_array_add(domain->owed, g_strdup_printf("%s %s", kind, what));
 }
 
-static gboolean
-spawn(QemuTransition *start, const QemuCommand *command, QemuPrepared *prepared, GError **error)
-{
-    QemuDomain *domain = start->domain;
-    g_autofree char *log = qemu_manager_log_path(domain->manager, domain->name);
-    g_autofree char *pidfile = qemu_manager_pidfile_path(domain->manager, domain->name);
-    g_autoptr(VbBitset) cpus = qemu_placement_of_emulator(domain);
-    int memory_policy = 0;
-    g_autoptr(VbBitset) nodes = qemu_placement_of_memory(domain, &memory_policy);
-    g_autofree char *grouped = qemu_tuning_nodes(domain);
-    QemuProcessSpec spec = {
-        .argv = (const char *const *)command->argv->pdata,
-        .env = (const char *const *)command->env->pdata,
-        .log_path = log,
-        .pidfile_path = pidfile,
-        .cpus = cpus,
-        .nodes = grouped || memory_policy == MPOL_DEFAULT ? NULL : nodes,
-        .memory_policy = memory_policy,
-        .fds = (const QemuProcessFd *)(gpointer)prepared->process_fds->data,
-        .n_fds = prepared->process_fds->len,
-    };
-    domain->process = qemu_process_spawn(&spec, qemu_domain_on_exited, domain, error);
-    return domain->process != NULL;
-}
-
-static gboolean
-launch(QemuTransition *start, QemuCaps *caps, GError **error)
-{
-    QemuDomain *domain = start->domain;
-    vb_domain_assign_aliases(domain->live);
-    qemu_command_number_images(domain->live);
-    qemu_crash_point("start-begin");
-    if (!qemu_placement_check(domain, domain->live, error))
-        return FALSE;
-    qemu_taint_started(domain);
-    if (!qemu_status_write(domain, error)) /* from here on a restart cleans up */
-        return FALSE;
-    qemu_crash_point("start-status");
-    g_autoptr(QemuPrepared) prepared = qemu_prepare(domain, error);
-    if (!prepared)
-        return FALSE;
-    g_autofree char *folder = qemu_manager_domain_dir(domain->manager, domain);
-    QemuCommandOptions options = {
-        .domain_dir = folder,
-        .monitor_fd = prepared->monitor_target,
-        .fds = (const QemuCommandFd *)(gpointer)prepared->command_fds->data,
-        .n_fds = prepared->command_fds->len,
-        .incoming = start->image ? "defer" : NULL,
-        .has_master_key = TRUE,
-        .has_sandbox = TRUE,
-    };
-    g_autoptr(QemuCommand) command = qemu_command_build(domain->live, caps, &options, error);
-    if (!command || !qemu_status_write(domain, error))
-        return FALSE;
-    qemu_crash_point("start-prepared");
-    start->log_offset = qemu_prepare_log(domain, command, caps);
-    if (!spawn(start, command, prepared, error))
-        return FALSE;
-    qemu_crash_point("start-spawned");
-    return qemu_status_write(domain, error) && qemu_monitor_open(domain, error);
-}
-
-static void
-on_advice(const QemuAdvice *advice, gpointer data)
-{
-    QemuTransition *start = data;
-    GError *failure = NULL;
-    start->awaits_caps = FALSE;
-    if (start->error) { /* failed meanwhile: destroyed, or too late */
-        finish_failure(start);
-        return;
-    }
-    start->domain->auto_cpus = vb_bitset_format(advice->cpus);
-    start->domain->auto_nodes = vb_bitset_format(advice->cells);
-    if (!launch(start, start->caps, &failure))
-        start_fail(start, failure);
-}
-
-static void
-ask_advice(QemuTransition *start, QemuCaps *caps)
-{
-    const VbDomainDef *live = start->domain->live;
-    start->caps = qemu_caps_ref(caps);
-    start->awaits_caps = TRUE;
-    qemu_advice_ask(start->domain->manager, live->current_vcpus ? live->current_vcpus : live->vcpus,
-                    live->memory_kib, on_advice, start);
-}
-
-static void
-on_caps(QemuCaps *caps, const GError *error, gpointer data)
-{
-    QemuTransition *start = data;
-    GError *failure = NULL;
-    start->awaits_caps = FALSE;
-    if (start->error) { /* failed meanwhile: destroyed, or too late */
-        finish_failure(start);
-        return;
-    }
-    if (!error && qemu_placement_is_auto(start->domain->live)) {
-        ask_advice(start, caps);
-        return;
-    }
-    if (error)
-        failure = g_error_copy(error);
-    else if (launch(start, caps, &failure))
-        return;
-    start_fail(start, failure);
-}
-
 /* ---- the beginning ---- */
 
 /**
@@ -748,7 +618,7 @@ qemu_domain_start_plan(QemuDomain *domain, const QemuStartPlan *plan, QemuDone d
     start->awaits_caps = TRUE;
     start->deadline = g_timeout_add(START_TIMEOUT_MS, on_deadline, start);
     QemuAccel accel = live->virt_type == VB_DOMAIN_VIRT_KVM ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG;
-    qemu_caps_cache_get(domain->manager->caps, live->emulator, accel, on_caps, start);
+    qemu_caps_cache_get(domain->manager->caps, live->emulator, accel, qemu_launch_on_caps, start);
 }
 
 /**
@@ -780,8 +650,10 @@ void
 qemu_domain_drop_start(QemuDomain *domain)
 {
     g_autoptr(GError) error = NULL;
-    if (!domain->starting || domain->starting->awaits_caps)
+    if (!domain->starting || (domain->starting->awaits_caps && !domain->starting->abandoned_by))
         return;
+    if (domain->starting->abandoned_by)
+        *domain->starting->abandoned_by = NULL;
     QemuTransition *start = take_start(domain);
     vb_error_set(&error, VIR_ERR_OPERATION_ABORTED, "the daemon ends while domain '%s' starts",
                  domain->name);
@@ -796,5 +668,5 @@ qemu_domain_abort_start(QemuDomain *domain)
     GError *error = NULL;
     vb_error_set(&error, VIR_ERR_OPERATION_ABORTED, "domain '%s' was destroyed while it started",
                  domain->name);
-    start_fail(domain->starting, error);
+    qemu_start_fail(domain->starting, error);
 }

@@ -36,12 +36,15 @@ open_caps(VbService *service, VbHost *host, QemuAccelChoice accel)
 {
     g_autofree char *cache_dir = vb_service_path(service, "/var/cache/virtbus/capabilities");
     g_autofree char *run_dir = vb_service_path(service, "/run/virtbus");
+    g_autofree char *root = vb_service_path(service, "");
     const QemuCapsConfig config = {
         .cache_dir = cache_dir,
         .run_dir = run_dir,
         .host = host,
         .procfs = vb_service_procfs(service),
         .resctrl = vb_service_resctrl(service),
+        .root = root,
+        .is_session = vb_service_is_session(service),
         .accel = accel,
     };
     return qemu_caps_cache_new(&config);

@@ -10,6 +10,7 @@
 #include "define.h"
 #include "domain-private.h"
 #include "define-read.h"
+#include "firmware/firmware.h"
 #include "guest-job.h"
 #include "store/store.h"
 
@@ -38,6 +39,21 @@ qemu_manager_parse(QemuManager *manager, const char *xml, guint flags, GError **
         return NULL;
     qemu_manager_fill_hints(manager, &hints);
     return vb_domain_prepare(xml, VB_DOMAIN_PARSE_INACTIVE, &hints, error);
+}
+
+/**
+ * qemu_manager_parse_image:
+ * @xml: of a saved guest or a snapshot's
+ *
+ * As qemu_manager_parse(), of a definition that a guest ran with.
+ */
+VbDomainDef *
+qemu_manager_parse_image(QemuManager *manager, const char *xml, GError **error)
+{
+    VbDomainCapsHints hints;
+
+    qemu_manager_fill_hints(manager, &hints);
+    return vb_domain_prepare(xml, VB_DOMAIN_PARSE_INACTIVE | VB_DOMAIN_PARSE_RAN, &hints, error);
 }
 
 /* name and UUID mean the same guest, or none: then *ret_domain is NULL */
@@ -138,16 +154,6 @@ check_snapshots(QemuDomain *domain, const char *kind, guint flags, guint needed,
                         "cannot delete inactive domain with %u %ss", n, kind);
 }
 
-static char *
-nvram_path(const QemuDomain *domain)
-{
-    const VbDomainNvram *nvram = domain->config->os.nvram;
-
-    if (!nvram)
-        return NULL;
-    return g_strdup(nvram->source.file ? nvram->source.file : nvram->path);
-}
-
 static gboolean
 check_undefine(QemuDomain *domain, guint flags, const char *nvram, GError **error)
 {
@@ -216,7 +222,8 @@ gboolean
 qemu_domain_undefine(QemuDomain *domain, guint flags, GError **error)
 {
     g_autoptr(QemuDomain) held = qemu_domain_ref(domain);
-    g_autofree char *nvram = domain->config ? nvram_path(domain) : NULL;
+    g_autofree char *nvram_dir = g_build_filename(domain->manager->lib_dir, "nvram", NULL);
+    g_autofree char *nvram = domain->config ? qemu_nvram_path(domain->config, nvram_dir) : NULL;
 
     if (!check_undefine(domain, flags, nvram, error) || !remove_files(domain, flags, nvram, error))
         return FALSE;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "command/command.h"
 #include "define.h"
+#include "firmware/firmware.h"
 
 typedef struct {
     QemuManager *manager;
@@ -66,6 +67,21 @@ show_secret(const QemuSecret *secret, gpointer data)
     return secret->cookies ? g_build_filename(data, secret->id, NULL) : NULL;
 }
 
+/* A few small files are read; the variables are not made. */
+static gboolean
+choose_firmware(Native *native, GError **error)
+{
+    const QemuInteropPlace place = {.root = native->manager->root,
+                                    .is_session = native->manager->is_session};
+    g_autofree char *nvram_dir = g_build_filename(native->manager->lib_dir, "nvram", NULL);
+    g_autoptr(GPtrArray) all = NULL;
+
+    if (!qemu_firmware_is_open(native->def))
+        return TRUE;
+    all = qemu_firmware_read_all(&place);
+    return qemu_firmware_fill(native->def, all, nvram_dir, error);
+}
+
 static void
 caps_known(QemuCaps *caps, const GError *failure, gpointer data)
 {
@@ -86,7 +102,7 @@ caps_known(QemuCaps *caps, const GError *failure, gpointer data)
         finish(native, NULL, failure);
         return;
     }
-    if (!make_nets_plain(native->def, &error)) {
+    if (!choose_firmware(native, &error) || !make_nets_plain(native->def, &error)) {
         finish(native, NULL, error);
         return;
     }

@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #define RESTORE_FLAGS                                                                              \
-    (VIR_DOMAIN_SAVE_BYPASS_CACHE | VIR_DOMAIN_SAVE_RUNNING | VIR_DOMAIN_SAVE_PAUSED)
+    (VIR_DOMAIN_SAVE_BYPASS_CACHE | VIR_DOMAIN_SAVE_RUNNING | VIR_DOMAIN_SAVE_PAUSED |             \
+     VIR_DOMAIN_SAVE_RESET_NVRAM)
 
 /* A restore that waits for the capabilities of the image's emulator: images leave out what every guest of their machine has,
  * and the defaults fill that in. */
@@ -51,7 +52,7 @@ drop_image(QemuDomain *domain, const char *path, GError **error)
 static gboolean
 make_plan(const Restore *restore, QemuDomain **domain, QemuStartPlan *plan, GError **error)
 {
-    plan->live = qemu_manager_parse(restore->manager, restore->image->xml, 0, error);
+    plan->live = qemu_manager_parse_image(restore->manager, restore->image->xml, error);
     if (!plan->live)
         return FALSE;
     if (!*domain)
@@ -177,7 +178,12 @@ qemu_manager_restore(QemuManager *manager, const char *path, guint flags, QemuDo
 {
     GError *error = NULL;
     gboolean is_incomplete;
-    const Restore what = {.manager = manager, .done = done, .data = data};
+    const Restore what = {.manager = manager,
+                          .flags = flags & VIR_DOMAIN_SAVE_RESET_NVRAM
+                                       ? VIR_DOMAIN_START_RESET_NVRAM
+                                       : 0,
+                          .done = done,
+                          .data = data};
     QemuSaveImage *image =
         check_flags(flags, &error) ? qemu_save_image_open(path, &is_incomplete, &error) : NULL;
     if (!image) {

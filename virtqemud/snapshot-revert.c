@@ -137,6 +137,8 @@ start(QemuSnapshotOp *op, const VbSnapshotDef *memory)
         memory ? !op->was_running : op->flags & VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED;
     if (stays_paused)
         plan.flags = VIR_DOMAIN_START_PAUSED;
+    if (op->flags & VIR_DOMAIN_SNAPSHOT_REVERT_RESET_NVRAM)
+        plan.flags |= VIR_DOMAIN_START_RESET_NVRAM;
     qemu_domain_start_plan(op->domain, &plan, on_started, qemu_snapshot_op_ref(op));
 }
 
@@ -165,7 +167,7 @@ on_prepared(gpointer data)
         vb_error_set_plain(&error, VIR_ERR_NO_DOMAIN);
     else if (op->domain) {
         g_autofree char *xml = vb_domain_format(op->def->domain, VB_DOMAIN_FORMAT_SECURE);
-        op->plan = qemu_manager_parse(op->domain->manager, xml, 0, &error);
+        op->plan = qemu_manager_parse_image(op->domain->manager, xml, &error);
     }
     if (op->domain && error)
         qemu_snapshot_op_fail(op, error);
@@ -214,9 +216,6 @@ check_flags(guint flags, GError **error)
         return vb_error_set(error, VIR_ERR_INVALID_ARG,
                             "Flags 'VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING' and "
                             "'VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED' are mutually exclusive");
-    if (flags & VIR_DOMAIN_SNAPSHOT_REVERT_RESET_NVRAM)
-        return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
-                            "resetting the NVRAM is not supported");
     return TRUE;
 }
 

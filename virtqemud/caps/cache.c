@@ -29,7 +29,8 @@ typedef struct {
 } Entry;
 
 struct _QemuCapsCache {
-    char *cache_dir, *run_dir, *procfs, *resctrl;
+    char *cache_dir, *run_dir, *procfs, *resctrl, *root;
+    gboolean is_session;
     VbHost *host, *own_host; /* own_host: NULL, or the same */
     char *host_identity;     /* read once: cpuinfo is slow on big hosts */
     QemuAccelChoice accel;
@@ -469,6 +470,8 @@ qemu_caps_cache_new(const QemuCapsConfig *config)
     cache->host = config->host ? config->host : cache->own_host;
     cache->procfs = g_strdup(config->procfs ? config->procfs : "/proc");
     cache->resctrl = g_strdup(config->resctrl ? config->resctrl : "/sys/fs/resctrl");
+    cache->root = g_strdup(config->root ? config->root : "");
+    cache->is_session = config->is_session;
     cache->accel = config->accel;
     cache->entries = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
     return cache;
@@ -487,6 +490,7 @@ qemu_caps_cache_free(QemuCapsCache *cache)
     vb_host_free(cache->own_host);
     g_free(cache->procfs);
     g_free(cache->resctrl);
+    g_free(cache->root);
     g_free(cache->host_identity);
     g_free(cache);
 }
@@ -559,4 +563,10 @@ qemu_caps_cache_prime(QemuCapsCache *cache)
 
     for (guint i = 0; emulators[i]; i++)
         qemu_caps_cache_get(cache, emulators[i], QEMU_ACCEL_KVM, ignore_answer, NULL);
+}
+
+QemuInteropPlace
+qemu_caps_cache_place(QemuCapsCache *cache)
+{
+    return (QemuInteropPlace){.root = cache->root, .is_session = cache->is_session};
 }

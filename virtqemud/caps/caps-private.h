@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "caps/caps.h"
+#include "firmware/interop.h"
 #include "host/capabilities.h"
 #include "resctrl/resctrl.h"
 #include <sys/stat.h>
@@ -88,8 +89,10 @@ typedef struct {
     const QemuCaps *caps;
     const QemuMachine *machine;
     QemuAccel accel;
+    QemuInteropPlace place; /* where firmware describes itself */
 } QemuDomainCapsInput;
-VbHost *qemu_caps_cache_host(QemuCapsCache *cache); /* borrowed */
+QemuInteropPlace qemu_caps_cache_place(QemuCapsCache *cache); /* strings are borrowed */
+VbHost *qemu_caps_cache_host(QemuCapsCache *cache);           /* borrowed */
 const char *qemu_caps_cache_resctrl(QemuCapsCache *cache);
 char *qemu_domain_caps_format(const QemuDomainCapsInput *input);
 /* Waits for the emulator that @query means and checks what else it says; @input is NULL on failure. Once, from the loop. */

@@ -69,6 +69,8 @@ typedef struct {
     VbHost *host;          /* borrowed; NULL: this one */
     const char *procfs;    /* "/proc" */
     const char *resctrl;   /* "/sys/fs/resctrl" */
+    const char *root;      /* prefix of /etc; NULL: none */
+    gboolean is_session;   /* the user's own descriptors count */
     QemuAccelChoice
         accel; /* --accel: AUTO decides by a guest, TCG never offers KVM, KVM skips the test guest */
 } QemuCapsConfig;

@@ -224,6 +224,7 @@ qemu_caps_cache_resolve(QemuCapsCache *cache, const QemuDomainCapsQuery *asked,
 /* ---- <domainCapabilities> ---- */
 
 typedef struct {
+    QemuCapsCache *cache;
     QemuCapsTextDone done;
     gpointer data;
 } DomainCapsRequest;
@@ -232,8 +233,14 @@ static void
 on_resolved(const QemuDomainCapsInput *input, const GError *error, gpointer data)
 {
     g_autofree DomainCapsRequest *request = data;
-    g_autofree char *text = input ? qemu_domain_caps_format(input) : NULL;
+    g_autofree char *text = NULL;
 
+    if (input) {
+        QemuDomainCapsInput complete = *input;
+
+        complete.place = qemu_caps_cache_place(request->cache);
+        text = qemu_domain_caps_format(&complete);
+    }
     request->done(text, error, request->data);
 }
 
@@ -252,6 +259,7 @@ qemu_caps_cache_get_domain_capabilities(QemuCapsCache *cache, const QemuDomainCa
 {
     DomainCapsRequest *request = g_new0(DomainCapsRequest, 1);
 
+    request->cache = cache;
     request->done = done;
     request->data = data;
     qemu_caps_cache_resolve(cache, query, on_resolved, request);

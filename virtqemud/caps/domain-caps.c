@@ -4,6 +4,7 @@
 #include "caps/caps-private.h"
 #include "caps/text.h"
 #include "domain/domain.h"
+#include "firmware/firmware.h"
 #include <string.h>
 
 /* a value that the emulator has if it has the type; type NULL: always */
@@ -26,14 +27,6 @@ write_choices(GString *text, const QemuDomainCapsInput *input, const char *name,
 }
 
 static gboolean
-is_x86(const QemuDomainCapsInput *input)
-{
-    const char *arch = qemu_caps_get_arch(input->caps);
-
-    return g_str_equal(arch, "x86_64") || g_str_equal(arch, "i686");
-}
-
-static gboolean
 is_q35(const QemuDomainCapsInput *input)
 {
     return strstr(input->machine->name, "q35") != NULL;
@@ -41,31 +34,43 @@ is_q35(const QemuDomainCapsInput *input)
 
 /* ---- firmware ---- */
 
-/* where Debian, Fedora and others install UEFI for x86 */
-static const char *const firmware_images[] = {
-    "/usr/share/OVMF/OVMF_CODE_4M.ms.fd", "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
-    "/usr/share/OVMF/OVMF_CODE_4M.fd",    "/usr/share/OVMF/OVMF_CODE.fd",
-    "/usr/share/edk2/ovmf/OVMF_CODE.fd",
-};
-static const char *const no_values[] = {NULL};
-
 static void
-write_os(GString *text, const QemuDomainCapsInput *input)
+write_loader(GString *text, const QemuFirmwareSummary *summary)
 {
     static const char *const types[] = {"rom", "pflash", NULL};
     static const char *const yes_no[] = {"yes", "no", NULL};
     static const char *const no[] = {"no", NULL};
 
-    qemu_text_line(text, 1, "<os supported='yes'>");
-    qemu_text_enum(text, 2, "firmware", no_values);
     qemu_text_line(text, 2, "<loader supported='yes'>");
-    for (guint i = 0; is_x86(input) && i < G_N_ELEMENTS(firmware_images); i++)
-        if (g_file_test(firmware_images[i], G_FILE_TEST_IS_REGULAR))
-            qemu_text_line(text, 3, "<value>%s</value>", firmware_images[i]);
+    for (guint i = 0; i < summary->images->len; i++) {
+        const char *image = summary->images->pdata[i];
+
+        if (g_file_test(image, G_FILE_TEST_EXISTS))
+            qemu_text_line(text, 3, "<value>%s</value>", image);
+    }
     qemu_text_enum(text, 3, "type", types);
     qemu_text_enum(text, 3, "readonly", yes_no);
-    qemu_text_enum(text, 3, "secure", is_q35(input) ? yes_no : no);
+    qemu_text_enum(text, 3, "secure", summary->has_secure ? yes_no : no);
     qemu_text_line(text, 2, "</loader>");
+}
+
+static void
+write_os(GString *text, const QemuDomainCapsInput *input)
+{
+    g_autoptr(GPtrArray) all = qemu_firmware_read_all(&input->place);
+    const QemuFirmwareSummary summary =
+        qemu_firmware_summarize(all, qemu_caps_get_arch(input->caps), input->machine->name);
+    g_autoptr(GPtrArray) images = summary.images;
+    const char *values[3] = {NULL};
+    guint n = 0;
+
+    if (summary.has_bios)
+        values[n++] = "bios";
+    if (summary.has_efi)
+        values[n++] = "efi";
+    qemu_text_line(text, 1, "<os supported='yes'>");
+    qemu_text_enum(text, 2, "firmware", values);
+    write_loader(text, &summary);
     qemu_text_line(text, 1, "</os>");
 }
 

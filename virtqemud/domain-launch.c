@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The middle of a start: firmware and placement are chosen, what the guest needs is made, the emulator is forked. What may
+ * take its time happens in threads or processes; a start that fails meanwhile is finished when they come back. */
+#include "advice.h"
+#include "base/error.h"
+#include "command/command.h"
+#include "domain-start.h"
+#include "firmware/firmware.h"
+#include "monitor.h"
+#include "placement.h"
+#include "status.h"
+#include "taint.h"
+#include "tuning.h"
+
+#include <gio/gio.h>
+#include <linux/mempolicy.h>
+
+static gboolean
+spawn(QemuTransition *start, const QemuCommand *command, QemuPrepared *prepared, GError **error)
+{
+    QemuDomain *domain = start->domain;
+    g_autofree char *log = qemu_manager_log_path(domain->manager, domain->name);
+    g_autofree char *pidfile = qemu_manager_pidfile_path(domain->manager, domain->name);
+    g_autoptr(VbBitset) cpus = qemu_placement_of_emulator(domain);
+    int memory_policy = 0;
+    g_autoptr(VbBitset) nodes = qemu_placement_of_memory(domain, &memory_policy);
+    g_autofree char *grouped = qemu_tuning_nodes(domain);
+    QemuProcessSpec spec = {
+        .argv = (const char *const *)command->argv->pdata,
+        .env = (const char *const *)command->env->pdata,
+        .log_path = log,
+        .pidfile_path = pidfile,
+        .cpus = cpus,
+        .nodes = grouped || memory_policy == MPOL_DEFAULT ? NULL : nodes,
+        .memory_policy = memory_policy,
+        .fds = (const QemuProcessFd *)(gpointer)prepared->process_fds->data,
+        .n_fds = prepared->process_fds->len,
+    };
+    domain->process = qemu_process_spawn(&spec, qemu_domain_on_exited, domain, error);
+    return domain->process != NULL;
+}
+
+static gboolean
+launch(QemuTransition *start, QemuCaps *caps, GError **error)
+{
+    QemuDomain *domain = start->domain;
+    vb_domain_assign_aliases(domain->live);
+    qemu_command_number_images(domain->live);
+    qemu_crash_point("start-begin");
+    if (!qemu_placement_check(domain, domain->live, error))
+        return FALSE;
+    qemu_taint_started(domain);
+    if (!qemu_status_write(domain, error)) /* from here on a restart cleans up */
+        return FALSE;
+    qemu_crash_point("start-status");
+    g_autoptr(QemuPrepared) prepared = qemu_prepare(domain, error);
+    if (!prepared)
+        return FALSE;
+    g_autofree char *folder = qemu_manager_domain_dir(domain->manager, domain);
+    QemuCommandOptions options = {
+        .domain_dir = folder,
+        .monitor_fd = prepared->monitor_target,
+        .fds = (const QemuCommandFd *)(gpointer)prepared->command_fds->data,
+        .n_fds = prepared->command_fds->len,
+        .incoming = start->image ? "defer" : NULL,
+        .has_master_key = TRUE,
+        .has_sandbox = TRUE,
+    };
+    g_autoptr(QemuCommand) command = qemu_command_build(domain->live, caps, &options, error);
+    if (!command || !qemu_status_write(domain, error))
+        return FALSE;
+    qemu_crash_point("start-prepared");
+    start->log_offset = qemu_prepare_log(domain, command, caps);
+    if (!spawn(start, command, prepared, error))
+        return FALSE;
+    qemu_crash_point("start-spawned");
+    return qemu_status_write(domain, error) && qemu_monitor_open(domain, error);
+}
+
+/* ---- advice on placement ---- */
+
+static void
+go_on(QemuTransition *start)
+{
+    GError *failure = NULL;
+    if (!launch(start, start->caps, &failure))
+        qemu_start_fail(start, failure);
+}
+
+static void
+on_advice(const QemuAdvice *advice, gpointer data)
+{
+    QemuTransition *start = data;
+    start->awaits_caps = FALSE;
+    if (start->error) { /* failed meanwhile: destroyed, or too late */
+        qemu_start_finish_failure(start);
+        return;
+    }
+    start->domain->auto_cpus = vb_bitset_format(advice->cpus);
+    start->domain->auto_nodes = vb_bitset_format(advice->cells);
+    go_on(start);
+}
+
+static void
+ask_advice(QemuTransition *start)
+{
+    const VbDomainDef *live = start->domain->live;
+    start->awaits_caps = TRUE;
+    qemu_advice_ask(start->domain->manager, live->current_vcpus ? live->current_vcpus : live->vcpus,
+                    live->memory_kib, on_advice, start);
+}
+
+/* ---- firmware: descriptors are read and variables copied in a thread, on a copy of the definition ---- */
+
+typedef struct {
+    QemuTransition *start; /* NULL: nobody waits any more */
+    VbDomainDef *def;
+    char *root, *nvram_dir;
+    gboolean is_session, is_reset;
+} Furnishing;
+
+static void
+furnishing_free(gpointer data)
+{
+    Furnishing *furnishing = data;
+    vb_domain_free(furnishing->def);
+    g_free(furnishing->root);
+    g_free(furnishing->nvram_dir);
+    g_free(furnishing);
+}
+
+static void
+furnish_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    Furnishing *furnishing = data;
+    const QemuInteropPlace place = {.root = furnishing->root, .is_session = furnishing->is_session};
+    GError *error = NULL;
+    if (qemu_firmware_is_open(furnishing->def)) {
+        g_autoptr(GPtrArray) all = qemu_firmware_read_all(&place);
+        (void)qemu_firmware_fill(furnishing->def, all, furnishing->nvram_dir, &error);
+    }
+    if (!error)
+        (void)qemu_nvram_make(furnishing->def, furnishing->nvram_dir, furnishing->is_reset, &error);
+    if (error)
+        g_task_return_error(task, error);
+    else
+        g_task_return_boolean(task, TRUE);
+}
+
+static void
+on_furnished(GObject *source, GAsyncResult *result, gpointer data)
+{
+    Furnishing *furnishing = g_task_get_task_data(G_TASK(result));
+    QemuTransition *start = furnishing->start;
+    GError *failure = NULL;
+    const gboolean is_done = g_task_propagate_boolean(G_TASK(result), &failure);
+    if (!start) {
+        g_clear_error(&failure);
+        return;
+    }
+    start->awaits_caps = FALSE;
+    start->abandoned_by = NULL;
+    if (start->error) {
+        g_clear_error(&failure);
+        qemu_start_finish_failure(start);
+        return;
+    }
+    if (!is_done) {
+        qemu_start_fail(start, failure);
+        return;
+    }
+    VbDomainDef *live = start->domain->live;
+    const VbDomainOs os = live->os;
+    live->os = furnishing->def->os;
+    furnishing->def->os = os;
+    live->features.smm = furnishing->def->features.smm;
+    live->features.has_smm = furnishing->def->features.has_smm;
+    if (qemu_placement_is_auto(live))
+        ask_advice(start);
+    else
+        go_on(start);
+}
+
+static void
+furnish(QemuTransition *start)
+{
+    QemuManager *manager = start->domain->manager;
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, on_furnished, NULL);
+    Furnishing *furnishing = g_new0(Furnishing, 1);
+    furnishing->start = start;
+    furnishing->def = vb_domain_copy(start->domain->live);
+    furnishing->root = g_strdup(manager->root);
+    furnishing->nvram_dir = g_build_filename(manager->lib_dir, "nvram", NULL);
+    furnishing->is_session = manager->is_session;
+    furnishing->is_reset = (start->flags & VIR_DOMAIN_START_RESET_NVRAM) != 0;
+    start->awaits_caps = TRUE;
+    start->abandoned_by = &furnishing->start;
+    g_task_set_task_data(task, furnishing, furnishing_free);
+    g_task_run_in_thread(task, furnish_in_thread);
+}
+
+void
+qemu_launch_on_caps(QemuCaps *caps, const GError *error, gpointer data)
+{
+    QemuTransition *start = data;
+    const VbDomainDef *live = start->domain->live;
+    start->awaits_caps = FALSE;
+    if (start->error) { /* failed meanwhile: destroyed, or too late */
+        qemu_start_finish_failure(start);
+        return;
+    }
+    if (error) {
+        qemu_start_fail(start, g_error_copy(error));
+        return;
+    }
+    start->caps = qemu_caps_ref(caps);
+    if (qemu_firmware_is_open(live) || live->os.nvram)
+        furnish(start);
+    else if (qemu_placement_is_auto(live))
+        ask_advice(start);
+    else
+        go_on(start);
+}
