@@ -16,6 +16,8 @@ check_supported(const QemuDevice *device, const char *what, GError **error)
         [VB_DOMAIN_CLASS_VIDEO] = TRUE,      [VB_DOMAIN_CLASS_HUB] = TRUE,
         [VB_DOMAIN_CLASS_MEMBALLOON] = TRUE, [VB_DOMAIN_CLASS_PANIC] = TRUE,
         [VB_DOMAIN_CLASS_IOMMU] = TRUE,      [VB_DOMAIN_CLASS_LAST] = TRUE,
+        [VB_DOMAIN_CLASS_CRYPTO] = TRUE,     [VB_DOMAIN_CLASS_PSTORE] = TRUE,
+        [VB_DOMAIN_CLASS_NVRAM] = TRUE,
     };
     if (!is_fixed[qemu_device_class(device)])
         return TRUE;

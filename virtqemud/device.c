@@ -118,6 +118,9 @@ static const QemuDeviceKind kinds[] = {
     ROW("memory", "memory", memories, memory_device, MEMORY, FALSE, NULL),
     ROW("iommu", "iommu", iommu, iommu, IOMMU, TRUE, NULL),
     ROW("vsock", "vsock", vsock, vsock, VSOCK, TRUE, NULL),
+    ROW("crypto", "crypto", cryptos, crypto, CRYPTO, FALSE, NULL),
+    ROW("pstore", "pstore", pstore, pstore, PSTORE, TRUE, NULL),
+    ROW("nvram", "nvram", nvram, nvram_device, NVRAM, TRUE, NULL),
 };
 
 static const QemuDeviceKind *

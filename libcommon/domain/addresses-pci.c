@@ -285,6 +285,8 @@ assign_all(VbDomainDef *def, VbPciBuses *buses, GError **error)
         {VB_DOMAIN_CLASS_MEMORY},
         {VB_DOMAIN_CLASS_PANIC},
         {VB_DOMAIN_CLASS_IOMMU},
+        {VB_DOMAIN_CLASS_CRYPTO},
+        {VB_DOMAIN_CLASS_PSTORE},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(order); i++) {

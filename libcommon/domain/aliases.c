@@ -129,6 +129,9 @@ static const struct {
     [VB_DOMAIN_CLASS_MEMORY] = {NULL, memory_alias},
     [VB_DOMAIN_CLASS_IOMMU] = {"iommu", NULL},
     [VB_DOMAIN_CLASS_VSOCK] = {"vsock", NULL},
+    [VB_DOMAIN_CLASS_CRYPTO] = {"crypto", NULL},
+    [VB_DOMAIN_CLASS_PSTORE] = {"pstore", NULL},
+    [VB_DOMAIN_CLASS_NVRAM] = {"nvram", NULL},
 };
 
 static gboolean

@@ -24,6 +24,16 @@ VB_ENUM(vb_domain_virtio_serial_model_enum, "controller model", NULL, "virtio",
     VB_XML_UINT(C, target.member, path, VB_XML_HAS(C, target.has_##member), WHEN(PCI),             \
                 ##__VA_ARGS__)
 
+#define M VbDomainControllerMore
+#define PIECE(name, ...)                                                                           \
+    static const VbXmlField name##_fields[] = {__VA_ARGS__};                                       \
+    static VB_XML_TYPE(name##_type, M, "controller", name##_fields)
+PIECE(xenbus, VB_XML_UINT(M, max_grant_frames, "@maxGrantFrames"),
+      VB_XML_UINT(M, max_event_channels, "@maxEventChannels"));
+PIECE(reserve, VB_XML_UINT64(M, mem_reserve_kib, "target/@memReserve"));
+PIECE(serial, VB_XML_STR(M, serial, "serial"));
+#define MORE(piece, ...) VB_XML_PART(C, more, ".", piece##_type, ##__VA_ARGS__)
+
 static const VbXmlField controller_fields[] = {
     VB_XML_ENUMV(C, type, "@type", vb_domain_controller_type_enum, ZERO),
     VB_XML_UINT(C, index, "@index", VB_XML_HAS(C, has_index), ZERO),
@@ -40,6 +50,7 @@ static const VbXmlField controller_fields[] = {
     VB_XML_UINT(C, ports, "@ports", VB_XML_HAS(C, has_ports), ZERO,
                 .doc = "How many ports the controller has (xhci, virtio-serial)."),
     VB_XML_UINT(C, vectors, "@vectors", VB_XML_HAS(C, has_vectors), ZERO),
+    MORE(xenbus, WHEN(XENBUS)),
     VB_XML_STR(C, pci_model_name, "model/@name", WHEN(PCI),
                .doc = "The device that QEMU uses for the controller."),
     TARGET(chassis_nr, "target/@chassisNr", .min = 1, .max = 255),
@@ -49,7 +60,9 @@ static const VbXmlField controller_fields[] = {
     TARGET(bus_nr, "target/@busNr", .min = 1, .max = 254),
     TARGET(index, "target/@index", .max = 30, ZERO),
     VB_XML_SWITCH(C, target.hotplug, "target/@hotplug", WHEN(PCI)),
+    MORE(reserve, WHEN(PCI)),
     TARGET(numa_node, "target/node", ZERO),
+    MORE(serial, WHEN(NVME)),
     VB_XML_UINT(C, queues, "driver/@queues"),
     VB_XML_UINT(C, cmd_per_lun, "driver/@cmd_per_lun"),
     VB_XML_UINT(C, max_sectors, "driver/@max_sectors"),

@@ -86,6 +86,13 @@ typedef enum {
     VB_DOMAIN_VIRTIO_SERIAL_MODEL_VIRTIO_NON_TRANSITIONAL
 } VbDomainVirtioSerialModel;
 
+/* what few controllers have */
+typedef struct {
+    guint max_grant_frames, max_event_channels; /* xenbus */
+    guint64 mem_reserve_kib;                    /* pci */
+    char *serial;                               /* nvme */
+} VbDomainControllerMore;
+
 typedef struct {
     guint8 type; /* VbDomainControllerType */
     /* the one of @type is used; 0 in it = not given */
@@ -104,6 +111,7 @@ typedef struct {
     } target;
     char *pci_model_name; /* "pcie-root-port", "i82801b11-bridge", "pci-bridge" ... */
     guint64 pcihole64_kib;
+    VbDomainControllerMore *more;
     /* scsi <driver> */
     guint queues, cmd_per_lun, max_sectors, iothread;
     VbDomainDeviceInfo info;

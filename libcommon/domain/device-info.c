@@ -42,6 +42,11 @@ static const VbXmlField address_fields[] = {
     NUMBER(DIMM, dimm.slot, dimm.has_slot, "@slot", ZERO),
     VB_XML_UINT64(VbDomainAddress, dimm.base, "@base", VB_XML_HAS(VbDomainAddress, dimm.has_base),
                   WHEN(DIMM), HEX(1)),
+    NUMBER(CCW, ccw.cssid, ccw.has_value, "@cssid", HEX(1)),
+    NUMBER(CCW, ccw.ssid, ccw.has_value, "@ssid", HEX(1)),
+    NUMBER(CCW, ccw.devno, ccw.has_value, "@devno", HEX(4)),
+    VB_XML_UINT64(VbDomainAddress, spapr.reg, "@reg", VB_XML_HAS(VbDomainAddress, spapr.has_reg),
+                  WHEN(SPAPR_VIO), HEX(8)),
 };
 VB_XML_TYPE(vb_domain_address_type, VbDomainAddress, "address", address_fields,
             .doc = "Where on which bus of the guest the device sits.");

@@ -63,6 +63,14 @@ typedef struct {
             guint slot;
             bool has_slot, has_base;
         } dimm;
+        struct {
+            guint cssid, ssid, devno; /* s390x */
+            bool has_value;
+        } ccw;
+        struct {
+            guint64 reg; /* Power */
+            bool has_reg;
+        } spapr;
     };
 } VbDomainAddress;
 

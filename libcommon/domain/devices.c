@@ -42,6 +42,9 @@ static const ClassRow classes[VB_DOMAIN_CLASS_LAST] = {
     [VB_DOMAIN_CLASS_MEMORY] = LIST(memories, VbDomainMemoryDevice),
     [VB_DOMAIN_CLASS_IOMMU] = SINGLE(iommu, VbDomainIommu),
     [VB_DOMAIN_CLASS_VSOCK] = SINGLE(vsock, VbDomainVsock),
+    [VB_DOMAIN_CLASS_CRYPTO] = LIST(cryptos, VbDomainCrypto),
+    [VB_DOMAIN_CLASS_PSTORE] = SINGLE(pstore, VbDomainPstore),
+    [VB_DOMAIN_CLASS_NVRAM] = SINGLE(nvram, VbDomainNvramDevice),
 };
 
 /**

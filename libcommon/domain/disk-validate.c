@@ -313,6 +313,71 @@ validate_iotune(const VbDomainDiskIotune *t, GError **error)
     return TRUE;
 }
 
+static const VbDomainDiskIotune *
+find_throttle_group(const VbDomainDef *def, const char *name)
+{
+    VB_DOMAIN_EACH(VbDomainDiskIotune, group, def->throttle_groups)
+    {
+        if (g_strcmp0(group->group_name, name) == 0)
+            return group;
+    }
+    return NULL;
+}
+
+static gboolean
+validate_throttle_groups(const VbDomainDef *def, GError **error)
+{
+    VB_DOMAIN_EACH(VbDomainDiskIotune, group, def->throttle_groups)
+    {
+        if (!group->group_name || !*group->group_name)
+            return vb_error_set(error, VIR_ERR_XML_ERROR, "missing throttle group name");
+        if (find_throttle_group(def, group->group_name) != group)
+            return vb_error_set(error, VIR_ERR_XML_ERROR, "duplicate group_name '%s' found",
+                                group->group_name);
+        if (!validate_iotune(group, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+validate_filters(const VbDomainDef *def, const VbDomainDisk *disk, GError **error)
+{
+    if (VB_DOMAIN_COUNT(vb_domain_disk_more(disk)->throttle_filters) == 0)
+        return TRUE;
+    if (vb_domain_iotune_is_set(vb_domain_disk_iotune(disk)))
+        return vb_error_set(
+            error, VIR_ERR_OPERATION_UNSUPPORTED,
+            "block 'throttlefilters' can't be used together with 'iotune' for disk '%s'",
+            disk->dst);
+    if (disk->device == VB_DOMAIN_DISK_DEVICE_CDROM || disk->device == VB_DOMAIN_DISK_DEVICE_FLOPPY)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "%s device with throttle filters isn't supported",
+                            vb_enum_to_nick(&vb_domain_disk_device_enum, disk->device));
+    VB_DOMAIN_EACH(VbDomainThrottleFilter, filter, vb_domain_disk_more(disk)->throttle_filters)
+    {
+        if (!find_throttle_group(def, filter->group))
+            return vb_error_set(error, VIR_ERR_XML_ERROR, "throttle group '%s' not found",
+                                filter->group);
+    }
+    return TRUE;
+}
+
+static gboolean
+validate_threads(const VbDomainDisk *disk, GError **error)
+{
+    if (VB_DOMAIN_COUNT(vb_domain_disk_more(disk)->iothreads) == 0)
+        return TRUE;
+    if (disk->bus != VB_DOMAIN_DISK_BUS_VIRTIO)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "IOThread mapping is available only for virtio disks");
+    if (disk->iothread)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "disk driver 'iothread' attribute can't be used together with "
+                            "'iothreads' subelement");
+    return TRUE;
+}
+
 /* disks of one group share its limits */
 static gboolean
 is_same_iotune(const VbDomainDiskIotune *a, const VbDomainDiskIotune *b)
@@ -353,12 +418,13 @@ vb_domain_validate_disks(const VbDomainDef *def, GError **error)
             !validate_encryption(disk, error) || !validate_iothread(def, disk, error) ||
             !validate_format(disk, error) || !validate_network(&disk->source, error) ||
             !validate_bus(disk, error) || !validate_numbers(disk, error) ||
-            !validate_iotune(vb_domain_disk_iotune(disk), error))
+            !validate_iotune(vb_domain_disk_iotune(disk), error) ||
+            !validate_threads(disk, error) || !validate_filters(def, disk, error))
             return FALSE;
         if (disk->source.type == VB_DOMAIN_STORAGE_VHOST_USER && !vb_domain_has_shared_memory(def))
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                                 "'vhostuser' requires shared memory");
     }
-    return validate_groups(def, error) && validate_targets(def, error) &&
-           validate_drives(def, error);
+    return validate_groups(def, error) && validate_throttle_groups(def, error) &&
+           validate_targets(def, error) && validate_drives(def, error);
 }

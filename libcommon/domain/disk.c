@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tables of <disk>, its sources and backing stores. */
+#include <string.h>
 #include "domain/domain.h"
 
 VB_ENUM(vb_domain_storage_type_enum, "storage type", NULL, "file", "block", "dir", "network",
@@ -51,6 +52,12 @@ static const VbXmlField encryption_fields[] = {
     VB_XML_STR(VbDomainEncryption, engine, "@engine"),
     VB_XML_LIST(VbDomainEncryption, secrets, "secret", encryption_secret_type),
     VB_XML_PRESENT(VbDomainEncryption, has_cipher, "cipher"),
+    VB_XML_STR(VbDomainEncryption, cipher_name, "cipher/@name"),
+    VB_XML_STR(VbDomainEncryption, cipher_size, "cipher/@size"),
+    VB_XML_STR(VbDomainEncryption, cipher_mode, "cipher/@mode"),
+    VB_XML_STR(VbDomainEncryption, cipher_hash, "cipher/@hash"),
+    VB_XML_STR(VbDomainEncryption, ivgen_name, "ivgen/@name"),
+    VB_XML_STR(VbDomainEncryption, ivgen_hash, "ivgen/@hash"),
 };
 static VB_XML_TYPE(encryption_type, VbDomainEncryption, "encryption", encryption_fields);
 
@@ -62,6 +69,9 @@ static const VbXmlField source_seclabel_fields[] = {
 };
 VB_XML_TYPE(vb_domain_source_seclabel_type, VbDomainSourceSeclabel, "seclabel",
             source_seclabel_fields);
+
+/* backing stores and data files hold a source, and a source may hold a data file */
+static const VbXmlType backing_type, data_store_type;
 
 /* The rarely given part of a source comes in pieces, one for each place in the order of the attributes and elements. */
 #define M VbDomainSourceMore
@@ -84,6 +94,9 @@ PIECE(nvme, VB_XML_STR(M, nvme_type, "source/@type"),
 PIECE(vhost, VB_XML_STR(M, vhost_type, "source/@type"), VB_XML_STR(M, vhost_path, "source/@path"));
 PIECE(reconnect, VB_XML_BOOL(M, reconnect, "source/reconnect/@enabled"),
       VB_XML_UINT(M, reconnect_timeout_s, "source/reconnect/@timeout"));
+PIECE(link, VB_XML_UINT(M, reconnect_delay_s, "source/reconnect/@delay"),
+      VB_XML_STR(M, known_hosts, "source/knownHosts/@path"));
+PIECE(data_file, VB_XML_STRUCT(M, data_store, "source/dataStore", data_store_type));
 PIECE(network, VB_XML_STR(M, snapshot, "source/snapshot/@name"),
       VB_XML_STR(M, config_file, "source/config/@file"));
 PIECE(transport, VB_XML_STR(M, initiator_iqn, "source/initiator/iqn/@name"),
@@ -114,7 +127,10 @@ PIECE(fdgroup, VB_XML_STR(M, fdgroup, "source/@fdgroup"));
 /* its @type is an attribute of the element around it, whose table reads it */
 static const VbXmlField source_fields[] = {
     VB_XML_STR(S, file, "source/@file", WHEN(FILE)),
-    VB_XML_STR(S, dev, "source/@dev", WHEN(BLOCK)),
+    VB_XML_STR(S, dev, "source/@dev",
+               VB_XML_WHEN(S, type,
+                           VB_XML_BIT(VB_DOMAIN_STORAGE_BLOCK) |
+                               VB_XML_BIT(VB_DOMAIN_STORAGE_VHOST_VDPA))),
     VB_XML_STR(S, dir, "source/@dir", WHEN(DIR)),
     VB_XML_ENUMV(S, protocol, "source/@protocol", vb_domain_net_protocol_enum, WHEN(NETWORK)),
     VB_XML_STR(S, name, "source/@name", WHEN(NETWORK)),
@@ -124,26 +140,27 @@ static const VbXmlField source_fields[] = {
     MORE(volume, WHEN(VOLUME)),
     MORE(nvme, WHEN(NVME)),
     MORE(vhost, WHEN(VHOST_USER)),
-    MORE(reconnect),
     VB_XML_ENUMV(S, startup_policy, "source/@startupPolicy", vb_domain_startup_policy_enum),
     VB_XML_UINT(S, index, "source/@index", .flags = VB_XML_LIVE_ONLY),
     VB_XML_LIST(S, hosts, "source/host", host_type, WHEN(NETWORK)),
     MORE(network, WHEN(NETWORK)),
     VB_XML_LIST(S, seclabels, "source/seclabel", vb_domain_source_seclabel_type),
     MORE(transport, WHEN(NETWORK)),
+    MORE(reconnect),
+    MORE(link, WHEN(NETWORK)),
     MORE(auth),
     VB_XML_STRUCT(S, encryption, "source/encryption", encryption_type),
     MORE(reservations),
     MORE(identity, WHEN(NETWORK)),
     MORE(slice),
     MORE(fdgroup, WHEN(FILE)),
+    MORE(data_file),
 };
 VB_XML_TYPE(vb_domain_disk_source_type, VbDomainDiskSource, "source", source_fields,
             .doc = "Where a disk's data lies on the host.");
 #undef S
 
 /* backing store: the type contains itself */
-static const VbXmlType backing_type;
 static const VbXmlField backing_fields[] = {
     VB_XML_ENUMV(VbDomainBackingStore, source.type, "@type", vb_domain_storage_type_enum),
     VB_XML_UINT(VbDomainBackingStore, index, "@index", .flags = VB_XML_LIVE_ONLY),
@@ -155,6 +172,8 @@ static const VbXmlField backing_fields[] = {
 };
 static VB_XML_TYPE(backing_type, VbDomainBackingStore, "backingStore", backing_fields,
                    .doc = "The image below this one; an empty element ends the chain.");
+static VB_XML_TYPE(data_store_type, VbDomainBackingStore, "dataStore", backing_fields,
+                   .doc = "The file that holds the data of a qcow2 image.");
 
 /* limits */
 #define LIMIT(name) VB_XML_UINT64(VbDomainDiskIotune, name, #name)
@@ -181,6 +200,40 @@ static const VbXmlField iotune_fields[] = {
     LIMIT(write_iops_sec_max_length),
 };
 static VB_XML_TYPE(iotune_type, VbDomainDiskIotune, "iotune", iotune_fields);
+VB_XML_TYPE(vb_domain_throttle_group_type, VbDomainDiskIotune, "throttlegroup", iotune_fields,
+            .doc = "Limits that several disks share.");
+
+static const VbXmlField filter_fields[] = {
+    VB_XML_STR(VbDomainThrottleFilter, group, "@group", .flags = VB_XML_REQUIRED),
+};
+static VB_XML_TYPE(filter_type, VbDomainThrottleFilter, "throttlefilter", filter_fields);
+
+/* threads */
+static const VbXmlField queue_fields[] = {
+    VB_XML_UINT(VbDomainDiskQueue, id, "@id", .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED),
+};
+static VB_XML_TYPE(queue_type, VbDomainDiskQueue, "queue", queue_fields);
+static const VbXmlField iothread_fields[] = {
+    VB_XML_UINT(VbDomainDiskIothread, id, "@id", .flags = VB_XML_REQUIRED | VB_XML_NOT_ZERO),
+    VB_XML_LIST(VbDomainDiskIothread, queues, "queue", queue_type),
+};
+static VB_XML_TYPE(iothread_type, VbDomainDiskIothread, "iothread", iothread_fields);
+
+/* copy in the making */
+#define M VbDomainDiskMirror
+static const VbXmlField mirror_fields[] = {
+    VB_XML_ENUMV(M, source.type, "@type", vb_domain_storage_type_enum),
+    VB_XML_STR(M, file, "@file"),
+    VB_XML_ENUMV(M, old_format, "@format", vb_domain_image_format_enum),
+    VB_XML_STR(M, job, "@job"),
+    VB_XML_STR(M, ready, "@ready"),
+    VB_XML_ENUMV(M, format, "format/@type", vb_domain_image_format_enum),
+    VB_XML_EMBED(M, source, ".", vb_domain_disk_source_type),
+    VB_XML_STRUCT(M, backing, "backingStore", backing_type),
+};
+static VB_XML_TYPE(mirror_type, M, "mirror", mirror_fields,
+                   .doc = "A copy of the disk that a job is writing.");
+#undef M
 
 /* the device; its rarely given part in pieces, as above */
 #undef PIECE
@@ -190,6 +243,9 @@ static VB_XML_TYPE(iotune_type, VbDomainDiskIotune, "iotune", iotune_fields);
     static const VbXmlField name##_fields[] = {__VA_ARGS__};                                       \
     static VB_XML_TYPE(name##_type, M, "disk", name##_fields)
 PIECE(sgio, VB_XML_STR(M, sgio, "@sgio"));
+PIECE(threads, VB_XML_LIST(M, iothreads, "driver/iothreads/iothread", iothread_type));
+PIECE(copy, VB_XML_STRUCT(M, mirror, "mirror", mirror_type, .flags = VB_XML_LIVE_ONLY));
+PIECE(filters, VB_XML_LIST(M, throttle_filters, "throttlefilters/throttlefilter", filter_type));
 PIECE(cache_and_auth,
       VB_XML_SIZE(M, metadata_cache_size, "driver/metadata_cache/max_size", .unit = 1,
                   .unit_name = "bytes"),
@@ -237,9 +293,11 @@ static const VbXmlField disk_fields[] = {
     VB_XML_UINT(D, queues, "driver/@queues"),
     VB_XML_UINT(D, queue_size, "driver/@queue_size"),
     VB_XML_EMBED(D, virtio, "driver", vb_domain_virtio_type),
+    MORE(threads),
     MORE(cache_and_auth),
     VB_XML_EMBED(D, source, ".", vb_domain_disk_source_type),
     VB_XML_STRUCT(D, backing, "backingStore", backing_type),
+    MORE(copy),
     MORE(geometry),
     VB_XML_STR(D, dst, "target/@dev", .doc = "The disk's name: vda, sdb, hdc, fda."),
     VB_XML_ENUMV(D, bus, "target/@bus", vb_domain_disk_bus_enum),
@@ -247,6 +305,7 @@ static const VbXmlField disk_fields[] = {
     VB_XML_SWITCH(D, removable, "target/@removable"),
     VB_XML_UINT(D, rotation_rate, "target/@rotation_rate"),
     VB_XML_PART(D, iotune, "iotune", iotune_type),
+    MORE(filters),
     VB_XML_PRESENT(D, is_readonly, "readonly"),
     VB_XML_PRESENT(D, is_shareable, "shareable"),
     VB_XML_PRESENT(D, is_transient, "transient"),
@@ -301,4 +360,20 @@ vb_domain_source_is_empty(const VbDomainDiskSource *source)
     if (source->type >= VB_DOMAIN_STORAGE_NETWORK)
         return source->type == VB_DOMAIN_STORAGE_VOLUME && !vb_domain_source_more(source)->pool;
     return !path || !*path;
+}
+
+/**
+ * vb_domain_iotune_is_set:
+ * @tune: limits of a disk
+ *
+ * Returns: TRUE when one of them is given
+ */
+gboolean
+vb_domain_iotune_is_set(const VbDomainDiskIotune *tune)
+{
+    VbDomainDiskIotune limits = *tune;
+    const VbDomainDiskIotune none = {0};
+
+    limits.group_name = NULL;
+    return memcmp(&limits, &none, sizeof limits) != 0;
 }

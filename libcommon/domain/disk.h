@@ -133,8 +133,11 @@ typedef struct {
 typedef struct {
     char *format, *engine;
     gboolean has_cipher; /* of volumes: refused here */
+    char *cipher_name, *cipher_size, *cipher_mode, *cipher_hash, *ivgen_name, *ivgen_hash;
     GPtrArray *secrets;
 } VbDomainEncryption; /* VbDomainEncryptionSecret */
+
+typedef struct _VbDomainBackingStore VbDomainBackingStore;
 
 /* what few sources have: vb_domain_source_more() */
 typedef struct {
@@ -153,7 +156,9 @@ typedef struct {
     guint64 nvme_namespace;
     VbDomainPciAddress nvme;
     char *vhost_type, *vhost_path;
-    guint reconnect_timeout_s;
+    guint reconnect_timeout_s, reconnect_delay_s; /* delay: nbd */
+    char *known_hosts;                            /* ssh: a file */
+    VbDomainBackingStore *data_store;             /* qcow2: the file that holds the data */
     bool has_slice, has_nvme;
     VbTristate reservations_managed, ssl_verify, nvme_managed, reconnect;
 } VbDomainSourceMore;
@@ -174,7 +179,6 @@ typedef struct {
 } VbDomainDiskSource;
 
 /* <backingStore>; the empty element ends a chain and has source.type NONE */
-typedef struct _VbDomainBackingStore VbDomainBackingStore;
 struct _VbDomainBackingStore {
     guint index;                 /* live only */
     guint8 format;               /* VbDomainImageFormat */
@@ -194,6 +198,27 @@ typedef struct {
     guint64 total_iops_sec_max_length, read_iops_sec_max_length, write_iops_sec_max_length;
 } VbDomainDiskIotune;
 
+typedef struct {
+    guint id;
+} VbDomainDiskQueue;
+typedef struct {
+    guint id;
+    GPtrArray *queues; /* VbDomainDiskQueue; none: the emulator spreads them */
+} VbDomainDiskIothread;
+typedef struct {
+    char *group;
+} VbDomainThrottleFilter;
+
+/* a copy that a job is writing; live only */
+typedef struct {
+    char *file, *job;  /* @file: as old versions wrote it too */
+    guint8 old_format; /* VbDomainImageFormat */
+    guint8 format;
+    char *ready; /* "yes", "abort", "pivot" */
+    VbDomainDiskSource source;
+    VbDomainBackingStore *backing;
+} VbDomainDiskMirror;
+
 /* what few disks have: vb_domain_disk_more() */
 typedef struct {
     char *sgio;
@@ -208,6 +233,9 @@ typedef struct {
     bool has_discard_granularity;
     VbTristate transient_share;
     char *vendor, *product;
+    GPtrArray *iothreads;        /* VbDomainDiskIothread: several instead of the one */
+    GPtrArray *throttle_filters; /* VbDomainThrottleFilter */
+    VbDomainDiskMirror *mirror;
 } VbDomainDiskMore;
 
 typedef struct {
@@ -247,7 +275,8 @@ extern const VbEnum vb_domain_disk_error_policy_enum, vb_domain_disk_discard_enu
     vb_domain_disk_model_enum;
 extern const VbEnum vb_domain_disk_detect_zeroes_enum, vb_domain_net_protocol_enum;
 extern const VbEnum vb_domain_startup_policy_enum;
-extern const VbXmlType vb_domain_disk_type, vb_domain_disk_source_type;
+extern const VbXmlType vb_domain_disk_type, vb_domain_disk_source_type,
+    vb_domain_throttle_group_type;
 
 /* parts that are not allocated while nothing is in them; VB_XML_NEED() makes them */
 static inline const VbDomainSourceMore *
@@ -267,6 +296,8 @@ vb_domain_disk_more(const VbDomainDisk *disk)
 }
 /* file path, device node or directory of @source; NULL for network and empty drives */
 const char *vb_domain_source_path(const VbDomainDiskSource *source);
+/* TRUE: some limit is there */
+gboolean vb_domain_iotune_is_set(const VbDomainDiskIotune *tune);
 gboolean vb_domain_source_is_empty(const VbDomainDiskSource *source);
 /* disk names: "sdb" -> 1, "vdaa" -> 26; -1 when it is no such name */
 int vb_domain_disk_name_to_index(const char *name);

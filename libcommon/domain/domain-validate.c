@@ -26,9 +26,10 @@ static gboolean
 validate_vcpus(const VbDomainDef *def, GError **error)
 {
     const VbDomainCpu *cpu = def->cpu;
-    const guint64 topology =
-        cpu && cpu->sockets ? (guint64)cpu->sockets * MAX(cpu->dies, 1u) * cpu->cores * cpu->threads
-                            : 0;
+    const guint64 topology = cpu && cpu->sockets
+                                 ? (guint64)cpu->sockets * MAX(cpu->dies, 1u) *
+                                       MAX(cpu->clusters, 1u) * cpu->cores * cpu->threads
+                                 : 0;
 
     if (def->vcpus == 0)
         return vb_error_set(error, VIR_ERR_XML_ERROR, "invalid domain vcpu count '0'");

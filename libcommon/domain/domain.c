@@ -26,8 +26,8 @@ static const VbXmlField idmap_fields[] = {
     VB_XML_UINT(VbDomainIdmap, target, "@target", ZERO),
     VB_XML_UINT(VbDomainIdmap, count, "@count", ZERO),
 };
-static VB_XML_TYPE(uid_type, VbDomainIdmap, "uid", idmap_fields);
-static VB_XML_TYPE(gid_type, VbDomainIdmap, "gid", idmap_fields);
+VB_XML_TYPE(vb_domain_idmap_uid_type, VbDomainIdmap, "uid", idmap_fields);
+VB_XML_TYPE(vb_domain_idmap_gid_type, VbDomainIdmap, "gid", idmap_fields);
 
 static const VbXmlField perf_event_fields[] = {
     VB_XML_STR(VbDomainPerfEvent, name, "@name", .flags = VB_XML_REQUIRED),
@@ -70,6 +70,7 @@ static const VbXmlField domain_fields[] = {
                 VB_XML_HAS(D, default_iothread.has_pool_min), ZERO),
     VB_XML_UINT(D, default_iothread.thread_pool_max, "defaultiothread/@thread_pool_max",
                 VB_XML_HAS(D, default_iothread.has_pool_max), ZERO),
+    VB_XML_LIST(D, throttle_groups, "throttlegroups/throttlegroup", vb_domain_throttle_group_type),
     VB_XML_STRUCT(D, cputune, "cputune", vb_domain_cputune_type),
     VB_XML_STRUCT(D, numatune, "numatune", vb_domain_numatune_type),
     VB_XML_STR(D, resource_partition, "resource/partition"),
@@ -78,8 +79,8 @@ static const VbXmlField domain_fields[] = {
     VB_XML_STR(D, bootloader, "bootloader"),
     VB_XML_STR(D, bootloader_args, "bootloader_args"),
     VB_XML_EMBED(D, os, "os", vb_domain_os_type),
-    VB_XML_LIST(D, idmap_uids, "idmap/uid", uid_type),
-    VB_XML_LIST(D, idmap_gids, "idmap/gid", gid_type),
+    VB_XML_LIST(D, idmap_uids, "idmap/uid", vb_domain_idmap_uid_type),
+    VB_XML_LIST(D, idmap_gids, "idmap/gid", vb_domain_idmap_gid_type),
     VB_XML_EMBED(D, features, "features", vb_domain_features_type),
     VB_XML_STRUCT(D, cpu, "cpu", vb_domain_cpu_type),
     VB_XML_EMBED(D, clock, "clock", vb_domain_clock_type),
@@ -112,6 +113,7 @@ static const VbXmlField domain_fields[] = {
     VB_XML_STRUCT(D, redir_filter, "devices/redirfilter", vb_domain_redir_filter_type),
     DEVICES(hubs, "hub", vb_domain_hub_type),
     DEVICES(watchdogs, "watchdog", vb_domain_watchdog_type),
+    VB_XML_STRUCT(D, nvram, "devices/nvram", vb_domain_nvram_device_type),
     VB_XML_STRUCT(D, memballoon, "devices/memballoon", vb_domain_memballoon_type),
     DEVICES(rngs, "rng", vb_domain_rng_type),
     DEVICES(panics, "panic", vb_domain_panic_type),
@@ -119,6 +121,8 @@ static const VbXmlField domain_fields[] = {
     DEVICES(memories, "memory", vb_domain_memory_device_type),
     VB_XML_STRUCT(D, iommu, "devices/iommu", vb_domain_iommu_type),
     VB_XML_STRUCT(D, vsock, "devices/vsock", vb_domain_vsock_type),
+    DEVICES(cryptos, "crypto", vb_domain_crypto_type),
+    VB_XML_STRUCT(D, pstore, "devices/pstore", vb_domain_pstore_type),
     VB_XML_LIST(D, seclabels, "seclabel", seclabel_type),
     VB_XML_LIST(D, keywrap, "keywrap/cipher", vb_domain_cipher_type),
     VB_XML_STRUCT(D, launch_security, "launchSecurity", vb_domain_launch_security_type),

@@ -81,6 +81,9 @@ typedef struct {
 typedef struct {
     char *text;
 } VbDomainInitArg;
+typedef struct {
+    char *name, *value;
+} VbDomainInitEnv;
 
 typedef struct {
     char *firmware;               /* "bios", "efi", or NULL */
@@ -98,10 +101,12 @@ typedef struct {
     VbTristate bios_useserial;
     int bios_reboot_timeout_ms;
     gboolean has_bios_reboot_timeout;
-    char *kernel, *initrd, *cmdline, *dtb;
+    char *kernel, *initrd, *cmdline, *dtb, *shim, *root;
     GPtrArray *acpi_tables; /* VbDomainAcpiTable */
     char *init;
     GPtrArray *init_args; /* type 'exe'; VbDomainInitArg */
+    GPtrArray *init_env;  /* VbDomainInitEnv */
+    char *init_dir, *init_user, *init_group;
 } VbDomainOs;
 
 typedef struct {
@@ -226,7 +231,8 @@ typedef struct {
     char *fallback; /* "allow", "forbid" */
     char *model_vendor_id;
     char *vendor;
-    guint sockets, dies, cores, threads; /* 0 = not given */
+    VbTristate deprecated_features;
+    guint sockets, dies, clusters, cores, threads; /* 0 = not given */
     int cache_level;
     gboolean has_cache_level;
     char *cache_mode;
@@ -427,6 +433,7 @@ typedef struct {
     guint iothreads;
     GPtrArray *iothread_ids;           /* VbDomainIothread */
     VbDomainIothread default_iothread; /* the main loop's pool; its id means nothing */
+    GPtrArray *throttle_groups;        /* VbDomainDiskIotune, by name */
     VbDomainCputune *cputune;
     VbDomainNumatune *numatune;
     char *resource_partition;
@@ -469,6 +476,9 @@ typedef struct {
     GPtrArray *memories; /* VbDomainMemoryDevice */
     VbDomainIommu *iommu;
     VbDomainVsock *vsock;
+    GPtrArray *cryptos; /* VbDomainCrypto */
+    VbDomainPstore *pstore;
+    VbDomainNvramDevice *nvram;
     GPtrArray *seclabels;           /* VbDomainSeclabel */
     GPtrArray *qemu_args;           /* VbDomainCommandEnv: <qemu:commandline> */
     GPtrArray *qemu_env;            /* VbDomainCommandEnv */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tables of <hostdev>, <filesystem> and <memory> devices. */
-#include "domain/domain.h"
+#include "domain/tables.h"
 
 VB_ENUM(vb_domain_hostdev_type_enum, "host device type", "usb", "pci", "scsi", "scsi_host", "mdev");
 
@@ -27,6 +27,7 @@ static const VbXmlField hostdev_fields[] = {
     VB_XML_SWITCH(H, display, "@display", WHEN(MDEV)),
     VB_XML_SWITCH(H, ramfb, "@ramfb", WHEN(MDEV)),
     VB_XML_STR(H, driver_name, "driver/@name", WHEN(PCI)),
+    VB_XML_STR(H, driver_model, "driver/@model", WHEN(PCI)),
     VB_XML_BOOL(H, write_filtering, "source/@writeFiltering", WHEN(PCI)),
     VB_XML_STR(H, startup_policy, "source/@startupPolicy", WHEN(USB)),
     VB_XML_STR(H, guest_reset, "source/@guestReset", WHEN(USB)),
@@ -87,11 +88,16 @@ static const VbXmlField filesystem_fields[] = {
     VB_XML_SWITCH(F, lock_posix, "binary/lock/@posix"),
     VB_XML_SWITCH(F, lock_flock, "binary/lock/@flock"),
     VB_XML_UINT(F, thread_pool, "binary/thread_pool/@size", VB_XML_HAS(F, has_thread_pool), ZERO),
+    VB_XML_UINT64(F, openfiles_max, "binary/openfiles/@max"),
     VB_XML_STR(F, source_dir, "source/@dir"),
     VB_XML_STR(F, source_file, "source/@file"),
     VB_XML_STR(F, source_dev, "source/@dev"),
     VB_XML_STR(F, source_name, "source/@name"),
     VB_XML_STR(F, source_socket, "source/@socket"),
+    VB_XML_STR(F, source_usage, "source/@usage"),
+    VB_XML_STR(F, source_units, "source/@units"),
+    VB_XML_LIST(F, idmap_uids, "idmap/uid", vb_domain_idmap_uid_type),
+    VB_XML_LIST(F, idmap_gids, "idmap/gid", vb_domain_idmap_gid_type),
     VB_XML_STR(F, target_dir, "target/@dir"),
     VB_XML_PRESENT(F, is_readonly, "readonly"),
     VB_XML_EMBED(F, info, ".", vb_domain_info_type),
@@ -119,6 +125,9 @@ static const VbXmlField memory_fields[] = {
     VB_XML_SIZE(M, requested_kib, "target/requested", VB_XML_HAS(M, has_requested), ZERO),
     VB_XML_SIZE(M, current_kib, "target/current", .flags = VB_XML_LIVE_ONLY),
     VB_XML_PRESENT(M, is_readonly, "target/readonly"),
+    VB_XML_UINT64(M, target_base, "target/address/@base", VB_XML_HAS(M, has_target_base),
+                  .flags = VB_XML_HEX | VB_XML_ZERO_IS_VALUE, .width = 1),
+    VB_XML_BOOL(M, dynamic_memslots, "target/@dynamicMemslots"),
     VB_XML_EMBED(M, info, ".", vb_domain_info_type),
 };
 VB_XML_TYPE(vb_domain_memory_device_type, M, "memory", memory_fields, .doc = "A memory module.");

@@ -15,7 +15,7 @@ typedef struct {
     char *mode; /* "subsystem" */
     int type;   /* VbDomainHostdevType */
     VbTristate managed;
-    char *driver_name; /* "vfio" */
+    char *driver_name, *driver_model; /* "vfio", a variant of its driver */
     VbDomainPciAddress pci;
     gboolean has_pci;
     guint usb_vendor, usb_product, usb_bus, usb_device;
@@ -49,6 +49,9 @@ typedef struct {
     char *cache_mode, *sandbox_mode;
     guint thread_pool;
     gboolean has_thread_pool;
+    guint64 openfiles_max;
+    GPtrArray *idmap_uids, *idmap_gids; /* VbDomainIdmap */
+    char *source_usage, *source_units;  /* ram */
     VbTristate lock_posix, lock_flock;
     char *source_dir, *source_file, *source_dev, *source_socket, *source_name;
     char *target_dir;
@@ -74,6 +77,9 @@ typedef struct {
     guint64 label_size_kib, block_kib, requested_kib, current_kib;
     gboolean has_requested;
     gboolean is_readonly;
+    VbTristate dynamic_memslots;
+    guint64 target_base; /* virtio-mem, virtio-pmem: where in the guest's memory */
+    gboolean has_target_base;
     VbDomainDeviceInfo info;
 } VbDomainMemoryDevice;
 

@@ -124,14 +124,17 @@ PIECE(link, VB_XML_LIST(M, source_ips, "source/ip", ip_type),
       VB_XML_LIST(M, port_forwards, "portForward", forward_type),
       VB_XML_STR(M, script, "script/@path"), VB_XML_STR(M, downscript, "downscript/@path"),
       VB_XML_STR(M, backend_domain, "backenddomain/@name"));
-PIECE(guest, VB_XML_STR(M, guest_dev, "guest/@dev"));
+PIECE(guest, VB_XML_STR(M, guest_dev, "guest/@dev"),
+      VB_XML_STR(M, guest_actual, "guest/@actual", .flags = VB_XML_LIVE_ONLY));
 PIECE(hostdev_driver, VB_XML_STR(M, hostdev_driver, "driver/@name"));
 PIECE(txmode, VB_XML_STR(M, txmode, "driver/@txmode"));
 PIECE(offloads, VB_XML_EMBED(M, host_offload, "driver/host", offload_type),
       VB_XML_EMBED(M, guest_offload, "driver/guest", offload_type));
 PIECE(backend, VB_XML_STR(M, backend_tap, "backend/@tap"),
       VB_XML_STR(M, backend_vhost, "backend/@vhost"),
-      VB_XML_STR(M, backend_log_file, "backend/@logFile"));
+      VB_XML_STR(M, backend_log_file, "backend/@logFile"),
+      VB_XML_STR(M, backend_hostname, "backend/@hostname"),
+      VB_XML_STR(M, backend_fqdn, "backend/@fqdn"));
 PIECE(parameters, VB_XML_LIST(M, filter_parameters, "filterref/parameter", parameter_type));
 PIECE(tune, VB_XML_UINT64(M, sndbuf, "tune/sndbuf", VB_XML_HAS(M, has_sndbuf), ZERO));
 PIECE(teaming, VB_XML_UINT(M, coalesce_rx_frames_max, "coalesce/rx/frames/@max"),
@@ -152,7 +155,8 @@ static const VbXmlField net_fields[] = {
     VB_XML_STR(N, source_bridge, "source/@bridge", WHEN(BIT(BRIDGE))),
     MORE(internal, WHEN(BIT(INTERNAL))),
     MORE(vds, WHEN(BIT(VDS))),
-    VB_XML_STR(N, source_dev, "source/@dev", WHEN(BIT(DIRECT) | BIT(VDPA) | BIT(USER))),
+    VB_XML_STR(N, source_dev, "source/@dev",
+               WHEN(BIT(DIRECT) | BIT(VDPA) | BIT(USER) | BIT(VHOSTUSER))),
     MORE(direct, WHEN(BIT(DIRECT))),
     MORE(vhostuser, WHEN(BIT(VHOSTUSER))),
     MORE(socket, WHEN(SOCKET)),

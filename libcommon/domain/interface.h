@@ -91,9 +91,10 @@ typedef struct {
     GPtrArray *port_forwards;
     char *script, *downscript;
     char *backend_domain;
-    char *guest_dev;
+    char *guest_dev, *guest_actual;
     char *txmode;
-    char *backend_log_file, *backend_tap, *backend_vhost;
+    char *backend_log_file, *backend_hostname, *backend_fqdn;
+    char *backend_tap, *backend_vhost;
     GPtrArray *filter_parameters;
     guint64 sndbuf;
     guint coalesce_rx_frames_max;

@@ -48,6 +48,12 @@ static VB_XML_TYPE(boot_type, VbDomainBoot, "boot", boot_fields);
 static const VbXmlField text_fields[] = {VB_XML_STR(VbDomainInitArg, text, ".")};
 static VB_XML_TYPE(text_type, VbDomainInitArg, "initarg", text_fields);
 
+static const VbXmlField init_env_fields[] = {
+    VB_XML_STR(VbDomainInitEnv, name, "@name"),
+    VB_XML_STR(VbDomainInitEnv, value, "."),
+};
+static VB_XML_TYPE(init_env_type, VbDomainInitEnv, "initenv", init_env_fields);
+
 static const VbXmlField acpi_table_fields[] = {
     VB_XML_STR(VbDomainAcpiTable, type, "@type"),
     VB_XML_STR(VbDomainAcpiTable, path, "."),
@@ -63,12 +69,18 @@ static const VbXmlField os_fields[] = {
     VB_XML_LIST(O, firmware_features, "firmware/feature", firmware_feature_type),
     VB_XML_STR(O, init, "init"),
     VB_XML_LIST(O, init_args, "initarg", text_type),
+    VB_XML_LIST(O, init_env, "initenv", init_env_type),
+    VB_XML_STR(O, init_dir, "initdir"),
+    VB_XML_STR(O, init_user, "inituser"),
+    VB_XML_STR(O, init_group, "initgroup"),
     VB_XML_STRUCT(O, loader, "loader", loader_type),
     VB_XML_STRUCT(O, nvram, "nvram", nvram_type),
     VB_XML_STR(O, kernel, "kernel"),
     VB_XML_STR(O, initrd, "initrd"),
     VB_XML_STR(O, cmdline, "cmdline"),
     VB_XML_STR(O, dtb, "dtb"),
+    VB_XML_STR(O, shim, "shim"),
+    VB_XML_STR(O, root, "root"),
     VB_XML_LIST(O, acpi_tables, "acpi/table", acpi_table_type),
     VB_XML_LIST(O, boot, "boot", boot_type),
     VB_XML_BOOL(O, bootmenu, "bootmenu/@enable"),

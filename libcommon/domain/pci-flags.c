@@ -220,6 +220,18 @@ iommu_flags(const Needs *needs, gconstpointer device)
 }
 
 static guint
+crypto_flags(const Needs *needs, gconstpointer device)
+{
+    return needs->express;
+}
+
+static guint
+pstore_flags(const Needs *needs, gconstpointer device)
+{
+    return needs->pci;
+}
+
+static guint
 memory_flags(const Needs *needs, gconstpointer device)
 {
     const char *model = ((const VbDomainMemoryDevice *)device)->model;
@@ -248,6 +260,8 @@ static guint (*const class_flags[VB_DOMAIN_CLASS_LAST])(const Needs *needs,
     [VB_DOMAIN_CLASS_IOMMU] = iommu_flags,
     [VB_DOMAIN_CLASS_VSOCK] = vsock_flags,
     [VB_DOMAIN_CLASS_MEMORY] = memory_flags,
+    [VB_DOMAIN_CLASS_CRYPTO] = crypto_flags,
+    [VB_DOMAIN_CLASS_PSTORE] = pstore_flags,
 };
 
 guint

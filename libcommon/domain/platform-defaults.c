@@ -181,6 +181,8 @@ vb_domain_fill_platform(const VbDomainFill *fill)
     fill_hostdev(hostdev);
     VB_DOMAIN_EACH(VbDomainShmem, shmem, def->shmems)
     fill_shmem(shmem);
+    if (def->pstore && !def->pstore->path && fill->hints && fill->hints->nvram_dir)
+        def->pstore->path = g_strdup_printf("%s/%s_PSTORE.raw", fill->hints->nvram_dir, def->name);
     if (def->vsock && def->vsock->cid && !def->vsock->cid_auto)
         def->vsock->cid_auto = VB_TRISTATE_NO;
 }

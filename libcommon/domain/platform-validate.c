@@ -182,6 +182,9 @@ vb_domain_validate_platform(const VbDomainDef *def, GError **error)
         if (!validate_smartcard(card, error))
             return FALSE;
     }
+    if (def->pstore && (!def->pstore->path || def->pstore->size_kib == 0))
+        return vb_error_set(error, VIR_ERR_XML_ERROR, "pstore needs a %s",
+                            def->pstore->path ? "size" : "path");
     if (def->vsock && def->vsock->cid_auto != VB_TRISTATE_YES && def->vsock->cid < 3 &&
         def->vsock->cid)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "guest CIDs must be >= 3");

@@ -17,6 +17,15 @@ VB_ENUM(vb_domain_tpm_model_enum, "TPM frontend model", NULL, "tpm-tis", "tpm-cr
         "spapr-tpm-proxy");
 VB_ENUM(vb_domain_tpm_backend_enum, "TPM backend type", "passthrough", "emulator", "external");
 
+VB_ENUM(vb_domain_crypto_backend_enum, "crypto backend model", "builtin", "lkcf");
+
+static const char *const crypto_models[] = {"virtio"};
+static const VbEnum crypto_model_enum = {"crypto model", crypto_models, 1};
+static const char *const crypto_kinds[] = {"qemu"};
+static const VbEnum crypto_kind_enum = {"crypto type", crypto_kinds, 1};
+static const char *const pstore_backends[] = {"acpi-erst"};
+static const VbEnum pstore_enum = {"pstore backend", pstore_backends, 1};
+
 #define ZERO .flags = VB_XML_ZERO_IS_VALUE
 
 static const VbXmlField watchdog_fields[] = {
@@ -83,6 +92,12 @@ static const VbXmlField tpm_fields[] = {
     VB_XML_STR(T, external_type, "backend/source/@type", WHEN(EXTERNAL)),
     VB_XML_STR(T, external_mode, "backend/source/@mode", WHEN(EXTERNAL)),
     VB_XML_STR(T, external_path, "backend/source/@path", WHEN(EXTERNAL)),
+    VB_XML_STR(T, state_type, "backend/source/@type", WHEN(EMULATOR)),
+    VB_XML_STR(T, state_path, "backend/source/@path", WHEN(EMULATOR)),
+    VB_XML_STR(T, profile_source, "backend/profile/@source", WHEN(EMULATOR)),
+    VB_XML_STR(T, profile_remove_disabled, "backend/profile/@removeDisabled", WHEN(EMULATOR)),
+    VB_XML_STR(T, profile_name, "backend/profile/@name", WHEN(EMULATOR)),
+    VB_XML_UINT(T, debug, "backend/@debug", WHEN(EMULATOR)),
     VB_XML_EMBED(T, info, ".", vb_domain_info_type),
 };
 VB_XML_TYPE(vb_domain_tpm_type, T, "tpm", tpm_fields, .doc = "A trusted platform module.");
@@ -94,6 +109,7 @@ static const VbXmlField iommu_fields[] = {
     VB_XML_SWITCH(VbDomainIommu, eim, "driver/@eim"),
     VB_XML_SWITCH(VbDomainIommu, iotlb, "driver/@iotlb"),
     VB_XML_UINT(VbDomainIommu, aw_bits, "driver/@aw_bits"),
+    VB_XML_SWITCH(VbDomainIommu, dma_translation, "driver/@dma_translation"),
     VB_XML_EMBED(VbDomainIommu, info, ".", vb_domain_info_type),
 };
 VB_XML_TYPE(vb_domain_iommu_type, VbDomainIommu, "iommu", iommu_fields,
@@ -108,6 +124,35 @@ static const VbXmlField vsock_fields[] = {
 };
 VB_XML_TYPE(vb_domain_vsock_type, VbDomainVsock, "vsock", vsock_fields,
             .doc = "A socket between host and guest.");
+
+#define C VbDomainCrypto
+static const VbXmlField crypto_fields[] = {
+    VB_XML_STR(C, model, "@model", .enumeration = &crypto_model_enum, .flags = VB_XML_REQUIRED),
+    VB_XML_STR(C, type, "@type", .enumeration = &crypto_kind_enum, .flags = VB_XML_REQUIRED),
+    VB_XML_ENUMV(C, backend, "backend/@model", vb_domain_crypto_backend_enum,
+                 .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED),
+    VB_XML_UINT(C, queues, "backend/@queues"),
+    VB_XML_EMBED(C, virtio, "driver", vb_domain_virtio_type),
+    VB_XML_EMBED(C, info, ".", vb_domain_info_type),
+};
+VB_XML_TYPE(vb_domain_crypto_type, C, "crypto", crypto_fields,
+            .doc = "Encrypts and decrypts for the guest.");
+
+#define P VbDomainPstore
+static const VbXmlField pstore_fields[] = {
+    VB_XML_STR(P, backend, "@backend", .enumeration = &pstore_enum, .flags = VB_XML_REQUIRED),
+    VB_XML_STR(P, path, "path"),
+    VB_XML_SIZE(P, size_kib, "size"),
+    VB_XML_EMBED(P, info, ".", vb_domain_info_type),
+};
+VB_XML_TYPE(vb_domain_pstore_type, P, "pstore", pstore_fields,
+            .doc = "Keeps what the guest says when it crashes.");
+
+static const VbXmlField nvram_fields[] = {
+    VB_XML_EMBED(VbDomainNvramDevice, info, ".", vb_domain_info_type),
+};
+VB_XML_TYPE(vb_domain_nvram_device_type, VbDomainNvramDevice, "nvram", nvram_fields,
+            .doc = "Settings of a Power machine's firmware.");
 
 #define H VbDomainShmem
 static const VbXmlField shmem_fields[] = {

@@ -93,12 +93,15 @@ typedef struct {
     VbTristate persistent_state;
     gboolean has_pcr_banks, sha1, sha256, sha384, sha512;
     char *external_type, *external_mode, *external_path; /* external: a unix socket */
+    char *state_type, *state_path; /* emulator: "file" or "dir" that keeps its state */
+    char *profile_source, *profile_name, *profile_remove_disabled; /* emulator */
+    guint debug;
     VbDomainDeviceInfo info;
 } VbDomainTpm;
 
 typedef struct {
     char *model; /* "intel" ... */
-    VbTristate intremap, caching_mode, eim, iotlb;
+    VbTristate intremap, caching_mode, eim, iotlb, dma_translation;
     guint aw_bits;
     VbDomainDeviceInfo info;
 } VbDomainIommu;
@@ -110,6 +113,27 @@ typedef struct {
     VbDomainVirtioOptions virtio;
     VbDomainDeviceInfo info;
 } VbDomainVsock;
+
+typedef enum { VB_DOMAIN_CRYPTO_BUILTIN, VB_DOMAIN_CRYPTO_LKCF } VbDomainCryptoBackend;
+typedef struct {
+    char *model, *type; /* "virtio", "qemu" */
+    int backend;        /* VbDomainCryptoBackend */
+    guint queues;
+    VbDomainVirtioOptions virtio;
+    VbDomainDeviceInfo info;
+} VbDomainCrypto;
+
+/* where a crashing guest leaves its last words */
+typedef struct {
+    char *backend; /* "acpi-erst" */
+    char *path;
+    guint64 size_kib;
+    VbDomainDeviceInfo info;
+} VbDomainPstore;
+
+typedef struct {
+    VbDomainDeviceInfo info;
+} VbDomainNvramDevice; /* of machines of Power */
 
 typedef struct {
     char *name, *role, *model;
@@ -156,5 +180,7 @@ extern const VbXmlType vb_domain_watchdog_type, vb_domain_memballoon_type, vb_do
     vb_domain_panic_type;
 extern const VbXmlType vb_domain_tpm_type, vb_domain_iommu_type, vb_domain_vsock_type,
     vb_domain_shmem_type;
+extern const VbEnum vb_domain_crypto_backend_enum;
+extern const VbXmlType vb_domain_crypto_type, vb_domain_pstore_type, vb_domain_nvram_device_type;
 extern const VbXmlType vb_domain_smartcard_type, vb_domain_redirdev_type,
     vb_domain_redir_filter_type;

@@ -8,6 +8,6 @@ extern const VbXmlType vb_domain_os_type, vb_domain_features_type, vb_domain_cpu
 extern const VbXmlType vb_domain_memory_backing_type, vb_domain_cputune_type,
     vb_domain_numatune_type;
 extern const VbXmlType vb_domain_sysinfo_type, vb_domain_vcpu_type, vb_domain_iothread_type;
-extern const VbXmlType vb_domain_blkiotune_type;
+extern const VbXmlType vb_domain_blkiotune_type, vb_domain_idmap_uid_type, vb_domain_idmap_gid_type;
 extern const VbEnum vb_domain_memory_access_enum;
 extern const VbXmlType vb_domain_cachetune_type, vb_domain_memorytune_type;

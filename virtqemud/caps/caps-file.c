@@ -4,7 +4,7 @@
 #include "caps/caps-private.h"
 #include <string.h>
 
-#define FILE_FORMAT 2
+#define FILE_FORMAT 3
 
 static void
 write_machines(VbJsonWriter *json, const GPtrArray *machines)

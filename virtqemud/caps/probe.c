@@ -135,6 +135,7 @@ static const char *const property_devices[] = {
     "virtio-net-pci",
     "virtio-scsi-pci",
     "virtio-balloon-pci",
+    "virtio-mem-pci",
     "virtio-gpu-pci",
     "virtio-vga",
     "scsi-hd",

@@ -134,6 +134,8 @@ write_nbd(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *source
     vb_json_add_string(json, "export", source->name);
     vb_json_add_string(json, "tls-creds", tls);
     vb_json_add_string(json, "tls-hostname", vb_domain_source_more(source)->tls_hostname);
+    if (vb_domain_source_more(source)->reconnect_delay_s)
+        vb_json_add_uint(json, "reconnect-delay", vb_domain_source_more(source)->reconnect_delay_s);
     return TRUE;
 }
 

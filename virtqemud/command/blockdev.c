@@ -9,6 +9,16 @@ number_source(VbDomainDiskSource *source, guint *next)
 {
     if (source->index == 0)
         source->index = (*next)++;
+    if (vb_domain_source_more(source)->data_store)
+        number_source(&vb_domain_source_more(source)->data_store->source, next);
+}
+
+static guint
+highest_of(const VbDomainDiskSource *source)
+{
+    return vb_domain_source_more(source)->data_store
+               ? MAX(source->index, vb_domain_source_more(source)->data_store->source.index)
+               : source->index;
 }
 
 static guint
@@ -18,9 +28,9 @@ highest_number(const VbDomainDef *def)
 
     VB_DOMAIN_EACH(VbDomainDisk, disk, def->disks)
     {
-        highest = MAX(highest, disk->source.index);
+        highest = MAX(highest, highest_of(&disk->source));
         for (VbDomainBackingStore *at = disk->backing; at; at = at->backing)
-            highest = MAX(highest, MAX(at->index, at->source.index));
+            highest = MAX(highest, MAX(at->index, highest_of(&at->source)));
     }
     return highest;
 }
@@ -255,6 +265,7 @@ add_format(VbJsonWriter *json, const VbDomainDiskSource *source, const QemuImage
 static void
 add_layers(VbJsonWriter *json, const QemuImage *image, const char *file)
 {
+    vb_json_add_string(json, "data-file", image->data_file);
     vb_json_add_string(json, "file", file);
     if (has_backing[image->format] && image->backing && *image->backing)
         vb_json_add_string(json, "backing", image->backing);

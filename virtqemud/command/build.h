@@ -96,6 +96,11 @@ gboolean qemu_build_memballoon(QemuBuild *build, GError **error);
 gboolean qemu_build_rngs(QemuBuild *build, GError **error);
 gboolean qemu_build_panics(QemuBuild *build, GError **error);
 gboolean qemu_build_vsock(QemuBuild *build, GError **error);
+gboolean qemu_build_cryptos(QemuBuild *build, GError **error);
+gboolean qemu_build_pstore(QemuBuild *build, GError **error);
+gboolean qemu_build_throttle_groups(QemuBuild *build, GError **error);
+/* (transfer full node): the node on top of it and of the disk's filters */
+char *qemu_build_take_filters(QemuBuild *build, const VbDomainDisk *disk, char *node);
 gboolean qemu_build_override(QemuBuild *build, GError **error); /* on the finished line */
 gboolean qemu_build_hostdevs(QemuBuild *build, GError **error);
 gboolean qemu_build_smartcards(QemuBuild *build, GError **error);
@@ -144,7 +149,8 @@ typedef struct {
     const char *node; /* "libvirt-1", "libvirt-pflash0" */
     int format;       /* VbDomainImageFormat; NONE: raw */
     gboolean is_readonly;
-    const char *backing; /* format node of the backing image; NULL: QEMU's own; "": ends here */
+    const char *backing;   /* format node of the backing image; NULL: QEMU's own; "": ends here */
+    const char *data_file; /* node of the file that holds the data; NULL: the image itself */
     const VbDomainDisk *disk;    /* cache, discard, ...; NULL for firmware */
     int cache;                   /* VbDomainDiskCache in effect */
     guint64 metadata_cache_size; /* bytes; 0: QEMU's own */

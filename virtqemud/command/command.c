@@ -167,6 +167,7 @@ static gboolean (*const parts[])(QemuBuild *build, GError **error) = {
     qemu_build_loader,
     qemu_build_memory,
     qemu_build_smp,
+    qemu_build_throttle_groups,
     qemu_build_numa,
     build_uuid,
     qemu_build_sysinfo,
@@ -205,6 +206,8 @@ static gboolean (*const parts[])(QemuBuild *build, GError **error) = {
     qemu_build_panics,
     qemu_build_shmems,
     qemu_build_vsock,
+    qemu_build_cryptos,
+    qemu_build_pstore,
     build_tail,
 };
 

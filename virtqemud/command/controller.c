@@ -367,6 +367,10 @@ qemu_build_iommu(QemuBuild *build, GError **error)
                             "IOMMU device: '%s' is not supported with this machine "
                             "type",
                             iommu->model);
+    if (iommu->dma_translation != VB_TRISTATE_ABSENT &&
+        !qemu_caps_has_property(build->caps, "intel-iommu", "dma-translation"))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "iommu: dma translation is not supported with this QEMU binary");
     json = qemu_build_device_new("intel-iommu");
     vb_json_add_string(json, "id", iommu->info.alias);
     qemu_build_add_switch(json, "intremap", iommu->intremap);
@@ -375,6 +379,7 @@ qemu_build_iommu(QemuBuild *build, GError **error)
     qemu_build_add_tristate(json, "device-iotlb", iommu->iotlb);
     if (iommu->aw_bits)
         vb_json_add_uint(json, "aw-bits", iommu->aw_bits);
+    qemu_build_add_tristate(json, "dma-translation", iommu->dma_translation);
     qemu_build_take_json(build, "-device", json);
     return TRUE;
 }

@@ -367,6 +367,11 @@ qemu_build_smp(QemuBuild *build, GError **error)
     guint online = vb_domain_online_vcpus(def);
     GString *text = g_string_new(NULL);
 
+    if (def->cpu && def->cpu->clusters > 1) {
+        g_string_free(text, TRUE);
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "Only 1 cluster per die is supported");
+    }
     g_string_append_printf(text, "%u", online);
     if (online != def->vcpus)
         g_string_append_printf(text, ",maxcpus=%u", def->vcpus);

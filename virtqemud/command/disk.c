@@ -13,6 +13,30 @@ effective_cache(const VbDomainDisk *disk)
 
 /* ---- nodes ---- */
 
+/* The data of a qcow2 image may lie in a file of its own, which has nodes like any image. */
+static gboolean
+take_image(QemuBuild *build, const VbDomainDiskSource *source, QemuImage *image, GError **error)
+{
+    const VbDomainBackingStore *store = vb_domain_source_more(source)->data_store;
+    g_autofree char *node = NULL;
+    g_autofree char *format = NULL;
+    QemuImage data = {.is_readonly = image->is_readonly,
+                      .disk = image->disk,
+                      .cache = image->cache};
+
+    if (!store)
+        return qemu_build_image(build, source, image, error);
+    if (image->format != VB_DOMAIN_FORMAT_QCOW2)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "only qcow2 disk images can have a separate data file");
+    data.node = node = g_strdup_printf("libvirt-%u", store->source.index);
+    data.format = store->format;
+    format = qemu_command_image_node(&store->source);
+    image->data_file = format;
+    return qemu_build_image(build, &store->source, &data, error) &&
+           qemu_build_image(build, source, image, error);
+}
+
 static gboolean
 take_backing_chain(QemuBuild *build, const VbDomainDisk *disk, const VbDomainBackingStore *store,
                    GError **error)
@@ -34,7 +58,7 @@ take_backing_chain(QemuBuild *build, const VbDomainDisk *disk, const VbDomainBac
     image.format = store->format;
     image.backing = below;
     image.metadata_cache_size = store->metadata_cache_size;
-    return qemu_build_image(build, &store->source, &image, error);
+    return take_image(build, &store->source, &image, error);
 }
 
 static char *
@@ -77,7 +101,7 @@ take_nodes(QemuBuild *build, const VbDomainDisk *disk, GError **error)
     image.backing = below;
     image.metadata_cache_size = vb_domain_disk_more(disk)->metadata_cache_size;
     image.is_readonly = disk->is_readonly || disk->device == VB_DOMAIN_DISK_DEVICE_CDROM;
-    if (!qemu_build_image(build, &disk->source, &image, error))
+    if (!take_image(build, &disk->source, &image, error))
         return FALSE;
     if (disk->copy_on_read == VB_TRISTATE_YES)
         take_copy_on_read(build, disk);
@@ -161,6 +185,34 @@ add_fdc(QemuBuild *build, VbJsonWriter *json, const VbDomainDisk *disk, GError *
 }
 
 static gboolean
+add_iothreads(QemuBuild *build, VbJsonWriter *json, const VbDomainDisk *disk, GError **error)
+{
+    if (VB_DOMAIN_COUNT(vb_domain_disk_more(disk)->iothreads) == 0)
+        return TRUE;
+    if (!qemu_caps_has_property(build->caps, "virtio-blk-pci", "iothread-vq-mapping"))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "IOThread mapping for disk '%s' is not available with this QEMU binary",
+                            disk->dst);
+    vb_json_begin_array(json, "iothread-vq-mapping");
+    VB_DOMAIN_EACH(VbDomainDiskIothread, thread, vb_domain_disk_more(disk)->iothreads)
+    {
+        g_autofree char *id = g_strdup_printf("iothread%u", thread->id);
+
+        vb_json_begin_object(json, NULL);
+        vb_json_add_string(json, "iothread", id);
+        if (VB_DOMAIN_COUNT(thread->queues) > 0) {
+            vb_json_begin_array(json, "vqs");
+            VB_DOMAIN_EACH(VbDomainDiskQueue, queue, thread->queues)
+            vb_json_add_uint(json, NULL, queue->id);
+            vb_json_end(json);
+        }
+        vb_json_end(json);
+    }
+    vb_json_end(json);
+    return TRUE;
+}
+
+static gboolean
 add_virtio(QemuBuild *build, VbJsonWriter *json, const VbDomainDisk *disk, GError **error)
 {
     g_autofree char *thread = disk->iothread ? g_strdup_printf("iothread%u", disk->iothread) : NULL;
@@ -173,7 +225,8 @@ add_virtio(QemuBuild *build, VbJsonWriter *json, const VbDomainDisk *disk, GErro
     if (disk->queue_size)
         vb_json_add_uint(json, "queue-size", disk->queue_size);
     qemu_build_add_virtio(json, &disk->virtio);
-    return qemu_build_add_address(build, json, &disk->info, error);
+    return add_iothreads(build, json, disk, error) &&
+           qemu_build_add_address(build, json, &disk->info, error);
 }
 
 static gboolean
@@ -285,9 +338,7 @@ static gboolean
 take_device(QemuBuild *build, const VbDomainDisk *disk, GError **error)
 {
     g_autofree char *driver = device_driver(disk);
-    g_autofree char *node = disk->copy_on_read == VB_TRISTATE_YES
-                                ? copy_on_read_node(disk)
-                                : qemu_command_image_node(&disk->source);
+    g_autofree char *node = NULL;
     g_autoptr(VbJsonWriter) json = NULL;
 
     if (!driver || !bus_writers[disk->bus])
@@ -296,6 +347,10 @@ take_device(QemuBuild *build, const VbDomainDisk *disk, GError **error)
                             vb_enum_to_nick(&vb_domain_disk_bus_enum, disk->bus));
     if (!qemu_build_need_device(build, driver, error))
         return FALSE;
+    node = disk->copy_on_read == VB_TRISTATE_YES ? copy_on_read_node(disk)
+                                                 : qemu_command_image_node(&disk->source);
+    if (!vb_domain_source_is_empty(&disk->source))
+        node = qemu_build_take_filters(build, disk, g_steal_pointer(&node));
     json = qemu_build_device_new(driver);
     if (!bus_writers[disk->bus](build, json, disk, error))
         return FALSE;

@@ -91,7 +91,10 @@ take_device(QemuBuild *build, const VbDomainMemoryDevice *memory, const char *ba
     if (kind == MODULE_VIRTIO_MEM) {
         vb_json_add_uint(json, "block-size", memory->block_kib * 1024);
         vb_json_add_uint(json, "requested-size", memory->requested_kib * 1024);
+        qemu_build_add_tristate(json, "dynamic-memslots", memory->dynamic_memslots);
     }
+    if (memory->has_target_base && (kind == MODULE_VIRTIO_MEM || kind == MODULE_VIRTIO_PMEM))
+        vb_json_add_uint(json, "memaddr", memory->target_base);
     vb_json_add_string(json, "memdev", backend);
     vb_json_add_string(json, "id", memory->info.alias);
     if (!qemu_build_add_address(build, json, &memory->info, error))
@@ -113,6 +116,11 @@ qemu_build_memory_devices(QemuBuild *build, GError **error)
                                 "sgx epc isn't supported by this QEMU binary");
         if (!qemu_build_need_device(build, modules[kind].driver, error))
             return FALSE;
+        if (memory->dynamic_memslots != VB_TRISTATE_ABSENT &&
+            !qemu_caps_has_property(build->caps, modules[kind].driver, "dynamic-memslots"))
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "virtio-mem does not support '%s' with this QEMU binary",
+                                "dynamicMemslots");
         take_backend(build, memory, backend);
         if (!take_device(build, memory, backend, error))
             return FALSE;

@@ -56,6 +56,40 @@ static const struct {
      "unsupported configuration: Emulator '/usr/bin/qemu-system-x86_64' does not support machine "
      "type "
      "'pc-i440fx-9.1'"},
+    {"filters-and-iotune",
+     OS "<throttlegroups><throttlegroup><total_iops_sec>1</total_iops_sec><group_name>g"
+        "</group_name></throttlegroup></throttlegroups>",
+     "<disk type='file'><source file='/a'/><target dev='vda'/><iotune><read_iops_sec>5"
+     "</read_iops_sec></iotune><throttlefilters><throttlefilter group='g'/></throttlefilters>"
+     "</disk>",
+     VIR_ERR_OPERATION_UNSUPPORTED,
+     "Operation not supported: block 'throttlefilters' can't be used together with 'iotune' for "
+     "disk 'vda'"},
+    {"filter-of-nothing", OS,
+     "<disk type='file'><source file='/a'/><target dev='vda'/><throttlefilters>"
+     "<throttlefilter group='g'/></throttlefilters></disk>",
+     VIR_ERR_XML_ERROR, "XML error: throttle group 'g' not found"},
+    {"filters-on-cdrom",
+     OS "<throttlegroups><throttlegroup><total_iops_sec>1</total_iops_sec><group_name>g"
+        "</group_name></throttlegroup></throttlegroups>",
+     "<disk type='file' device='cdrom'><source file='/a'/><target dev='sda' bus='sata'/>"
+     "<throttlefilters><throttlefilter group='g'/></throttlefilters></disk>",
+     VIR_ERR_CONFIG_UNSUPPORTED,
+     "unsupported configuration: cdrom device with throttle filters isn't supported"},
+    {"same-throttle-group",
+     OS "<throttlegroups><throttlegroup><group_name>g</group_name></throttlegroup>"
+        "<throttlegroup><group_name>g</group_name></throttlegroup></throttlegroups>",
+     "", VIR_ERR_XML_ERROR, "XML error: duplicate group_name 'g' found"},
+    {"crypto-backend", OS, "<crypto model='virtio' type='qemu'><backend model='quantum'/></crypto>",
+     VIR_ERR_XML_ERROR,
+     "XML error: Invalid value for attribute 'model' in element 'backend': 'quantum'. "
+     "(/domain/devices/crypto/backend, line 1)"},
+    {"two-thread-settings", OS "<iothreads>1</iothreads>",
+     "<disk type='file'><driver iothread='1'><iothreads><iothread id='1'/></iothreads></driver>"
+     "<source file='/a'/><target dev='vda'/></disk>",
+     VIR_ERR_XML_ERROR,
+     "XML error: disk driver 'iothread' attribute can't be used together with 'iothreads' "
+     "subelement"},
     {"arch", "<os><type arch='s390x'>hvm</type></os>", "", VIR_ERR_CONFIG_UNSUPPORTED,
      "unsupported configuration: No emulator found for arch 's390x'"},
     {"boot-twice", "<os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/></os>",

@@ -111,6 +111,14 @@ static const Refusal refusals[] = {
      "<disk type='file' device='disk'><source file='/a'/><target dev='vda' "
      "bus='virtio'/><transient/></disk>",
      "transient disks are not supported"},
+    {"qemu", "", "q35",
+     "<iothreads>1</iothreads><cpu><topology sockets='1' clusters='1' cores='1' "
+     "threads='1'/></cpu>",
+     "<disk type='file'><driver><iothreads><iothread id='1'/></iothreads></driver><source "
+     "file='/a'/><target dev='vda' bus='virtio'/></disk>",
+     "IOThread mapping for disk 'vda' is not available with this QEMU binary"},
+    {"qemu", "", "q35", "", "<crypto model='virtio' type='qemu'><backend model='lkcf'/></crypto>",
+     "this QEMU does not support the 'lkcf' crypto backend"},
 };
 
 static void
@@ -189,7 +197,8 @@ main(int argc, char **argv)
         "samples/smbios",         "samples/usb2-companions",
         "samples/memory-modules", "samples/shown/network-disks",
         "samples/shown/hostdevs", "samples/shown/external",
-        "samples/shown/numa-old",
+        "samples/shown/numa-old", "samples/newer",
+        "samples/shown/newer",
     };
 
     g_test_init(&argc, &argv, NULL);
