@@ -4,29 +4,52 @@
 #include <string.h>
 #include "base/error.h"
 #include "xml/raw.h"
-#include "xml/reader.h"
 #include "xml/value.h"
 
+/* a field whose conditions look at others: read when those have been */
+typedef struct _Later Later;
+struct _Later {
+    Later *next;
+    VbXmlSlot *slot;
+    const VbXmlElement *element;
+    const VbXmlAttribute *attribute; /* NULL: its text, or the element as a whole */
+};
+
 typedef struct {
+    VbXmlTree *tree;
+    guint flags;
+} Reading;
+
+typedef struct {
+    const Reading *reading;
     const VbXmlPlan *plan;
     gpointer self;
-    guint flags;
-    guint level;
-    gboolean seen[VB_XML_MAX_SLOTS];     /* by slot: the text names it */
-    xmlNode *elements[VB_XML_MAX_NODES]; /* by node: its element, once met */
+    Later *later, **last;
+    guint8 seen[VB_XML_MAX_SLOTS];                  /* by slot: the text names it */
+    const VbXmlElement *elements[VB_XML_MAX_NODES]; /* by node: its element, once met */
 } Walk;
 
-static gboolean parse_element(const VbXmlPlan *plan, gpointer self, xmlNode *element, guint flags,
-                              GError **error);
+static gboolean parse_element(const Reading *reading, const VbXmlPlan *plan, gpointer self,
+                              const VbXmlElement *element, GError **error);
+
+static G_DEFINE_QUARK(vb - xml - needs - raw, needs_raw)
 
 static gboolean
 is_due(const Walk *walk, const VbXmlSlot *slot)
 {
-    if (slot->level != walk->level)
-        return FALSE;
-    if ((slot->f.flags & VB_XML_LIVE_ONLY) && (walk->flags & VB_XML_PARSE_INACTIVE))
+    if ((slot->f.flags & VB_XML_LIVE_ONLY) && (walk->reading->flags & VB_XML_PARSE_INACTIVE))
         return FALSE;
     return slot->n_when == 0 || vb_xml_slot_applies(slot, walk->self);
+}
+
+static void
+put_off(Walk *walk, VbXmlSlot *slot, const VbXmlElement *element, const VbXmlAttribute *attribute)
+{
+    Later *later = vb_xml_tree_alloc(walk->reading->tree, sizeof(Later));
+
+    *later = (Later){NULL, slot, element, attribute};
+    *walk->last = later;
+    walk->last = &later->next;
 }
 
 static gboolean
@@ -47,85 +70,79 @@ parse_value(Walk *walk, const VbXmlSlot *slot, const VbXmlSpot *spot, GError **e
     return TRUE;
 }
 
-/* nothing but elements and the blanks that lay them out */
 static gboolean
-is_structure(const xmlNode *children)
+parse_text(Walk *walk, const VbXmlSlot *slot, const VbXmlElement *element, GError **error)
 {
-    gboolean has_element = FALSE;
+    VbXmlSpot spot = {element, NULL, element->text};
+    const gsize length = strlen(spot.text);
+    g_autofree char *stripped = NULL;
 
-    for (const xmlNode *node = children; node; node = node->next) {
-        has_element |= node->type == XML_ELEMENT_NODE;
-        if (node->type != XML_ELEMENT_NODE && node->type != XML_COMMENT_NODE &&
-            !xmlIsBlankNode((xmlNode *)node))
-            return FALSE;
-    }
-    return has_element;
-}
-
-/* the text of a list of text nodes; @ret_owned is what must be freed */
-static const char *
-content_of(const xmlNode *owner, const xmlNode *children, xmlChar **ret_owned)
-{
-    if (!children)
-        return "";
-    if (!children->next &&
-        (children->type == XML_TEXT_NODE || children->type == XML_CDATA_SECTION_NODE))
-        return children->content ? (const char *)children->content : "";
-    if (is_structure(children))
-        return "";
-    *ret_owned = xmlNodeGetContent(owner);
-    return *ret_owned ? (const char *)*ret_owned : "";
+    if (slot->f.kind != VB_XML_KIND_STRING && length > 0 &&
+        (g_ascii_isspace(spot.text[0]) || g_ascii_isspace(spot.text[length - 1])))
+        spot.text = stripped = g_strstrip(g_strdup(spot.text));
+    if (!*spot.text && slot->f.kind != VB_XML_KIND_STRING && slot->f.kind != VB_XML_KIND_PRESENT &&
+        !(slot->f.flags & VB_XML_REQUIRED))
+        return TRUE;
+    return parse_value(walk, slot, &spot, error);
 }
 
 static gboolean
-parse_attribute(Walk *walk, const VbXmlNode *node, xmlNode *element, const xmlAttr *attribute,
-                GError **error)
-{
-    for (guint i = 0; i < node->attributes->len; i++) {
-        const VbXmlSlot *slot = g_ptr_array_index(node->attributes, i);
-        VbXmlSpot spot = {element, slot->name, NULL};
-        xmlChar *owned = NULL;
-        gboolean is_ok;
-
-        if (!slot->is_attribute || !vb_xml_is_name(slot->name, (const char *)attribute->name) ||
-            !is_due(walk, slot))
-            continue;
-        spot.text = content_of((const xmlNode *)attribute, attribute->children, &owned);
-        is_ok = parse_value(walk, slot, &spot, error);
-        xmlFree(owned);
-        if (!is_ok)
-            return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
-parse_texts(Walk *walk, const GPtrArray *slots, xmlNode *element, GError **error)
+parse_texts(Walk *walk, const GPtrArray *slots, const VbXmlElement *element, GError **error)
 {
     for (guint i = 0; i < slots->len; i++) {
-        const VbXmlSlot *slot = g_ptr_array_index(slots, i);
-        VbXmlSpot spot = {element, NULL, NULL};
-        g_autofree char *stripped = NULL;
-        xmlChar *owned = NULL;
-        gboolean is_ok;
+        VbXmlSlot *slot = g_ptr_array_index(slots, i);
 
-        if (!is_due(walk, slot))
-            continue;
-        spot.text = content_of(element, element->children, &owned);
-        if (slot->f.kind != VB_XML_KIND_STRING && *spot.text)
-            spot.text = stripped = g_strstrip(g_strdup(spot.text));
-        is_ok = (!*spot.text && slot->f.kind != VB_XML_KIND_STRING &&
-                 slot->f.kind != VB_XML_KIND_PRESENT && !(slot->f.flags & VB_XML_REQUIRED)) ||
-                parse_value(walk, slot, &spot, error);
-        xmlFree(owned);
-        if (!is_ok)
+        if (slot->level > 0)
+            put_off(walk, slot, element, NULL);
+        else if (is_due(walk, slot) && !parse_text(walk, slot, element, error))
             return FALSE;
     }
     return TRUE;
 }
 
 static gboolean
-parse_list_entry(Walk *walk, VbXmlSlot *slot, xmlNode *element, GError **error)
+parse_attribute(Walk *walk, const VbXmlSlot *slot, const VbXmlElement *element,
+                const VbXmlAttribute *attribute, GError **error)
+{
+    const VbXmlSpot spot = {element, slot->name, attribute->value};
+
+    return parse_value(walk, slot, &spot, error);
+}
+
+/* The search begins where the last one ended: what we wrote ourselves comes in the table's order. */
+static VbXmlSlot *
+find_attribute(const VbXmlNode *node, const char *name, guint *at)
+{
+    const GPtrArray *slots = node->attributes;
+
+    for (guint n = 0; n < slots->len; n++) {
+        VbXmlSlot *slot = g_ptr_array_index(slots, *at);
+
+        if (slot->is_attribute && vb_xml_is_name(slot->name, name))
+            return slot->first;
+        *at = *at + 1 < slots->len ? *at + 1 : 0;
+    }
+    return NULL;
+}
+
+static gboolean
+parse_attributes(Walk *walk, const VbXmlNode *node, const VbXmlElement *element, GError **error)
+{
+    guint at = 0;
+
+    for (const VbXmlAttribute *given = element->attributes; given; given = given->next) {
+        for (VbXmlSlot *slot = find_attribute(node, given->name, &at); slot; slot = slot->same) {
+            if (slot->level > 0)
+                put_off(walk, slot, element, given);
+            else if (is_due(walk, slot) && !parse_attribute(walk, slot, element, given, error))
+                return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean
+parse_list_entry(Walk *walk, VbXmlSlot *slot, const VbXmlElement *element, GError **error)
 {
     GPtrArray **list = vb_xml_member(vb_xml_slot_home(slot, walk->self), slot->f.offset);
     const guint max = slot->f.max ? (guint)slot->f.max : 65536;
@@ -137,14 +154,31 @@ parse_list_entry(Walk *walk, VbXmlSlot *slot, xmlNode *element, GError **error)
     if ((*list)->len >= max)
         return vb_xml_fail(error, VIR_ERR_XML_ERROR, element, "XmlTooMany",
                            "more than %u elements '%s' in element '%s'", max, slot->name,
-                           (const char *)element->parent->name);
+                           element->parent->name);
     entry = vb_xml_new(plan->type);
     g_ptr_array_add(*list, entry);
-    return parse_element(plan, entry, element, walk->flags, error);
+    return parse_element(walk->reading, plan, entry, element, error);
 }
 
 static gboolean
-parse_field_element(Walk *walk, VbXmlSlot *slot, xmlNode *element, GError **error)
+parse_raw(gpointer *member, const VbXmlElement *element, GError **error)
+{
+    guint depth = 0;
+
+    if (!element->raw && !element->children && !*element->text)
+        return TRUE;
+    if (!element->raw) {
+        g_set_error_literal(error, needs_raw_quark(), 0, "");
+        return FALSE;
+    }
+    for (const VbXmlElement *above = element->parent; above; above = above->parent)
+        depth++;
+    *member = vb_xml_raw_inside(element->raw, depth);
+    return TRUE;
+}
+
+static gboolean
+parse_field_element(Walk *walk, VbXmlSlot *slot, const VbXmlElement *element, GError **error)
 {
     gpointer *member = vb_xml_member(vb_xml_slot_home(slot, walk->self), slot->f.offset);
 
@@ -156,135 +190,162 @@ parse_field_element(Walk *walk, VbXmlSlot *slot, xmlNode *element, GError **erro
         return TRUE;
     walk->seen[slot->index] = TRUE;
     if (slot->f.kind == VB_XML_KIND_RAW) {
-        *member = vb_xml_raw_inside(element);
-        return TRUE;
+        return parse_raw(member, element, error);
     }
     *member = vb_xml_new(slot->f.type);
-    return parse_element(vb_xml_slot_plan(slot), *member, element, walk->flags, error);
+    return parse_element(walk->reading, vb_xml_slot_plan(slot), *member, element, error);
 }
 
 static gboolean
-is_named(const VbXmlChild *child, const xmlNode *element)
+is_named(const VbXmlChild *child, const VbXmlElement *element)
 {
-    if (!vb_xml_is_name(child->name, (const char *)element->name))
+    if (!vb_xml_is_name(child->name, element->name))
         return FALSE;
-    if (!child->uri)
-        return element->ns == NULL;
-    return element->ns && strcmp((const char *)element->ns->href, child->uri) == 0;
+    if (!child->uri || !element->uri)
+        return child->uri == element->uri;
+    return strcmp(element->uri, child->uri) == 0;
 }
 
-static gboolean
-has_child(const VbXmlNode *node, const xmlNode *element)
+/* as find_attribute() */
+static const VbXmlChild *
+find_child(const VbXmlNode *node, const VbXmlElement *element, guint *at)
 {
-    for (guint i = 0; i < node->children->len; i++)
-        if (is_named(g_ptr_array_index(node->children, i), element))
-            return TRUE;
-    return FALSE;
+    const GPtrArray *children = node->children;
+
+    for (guint n = 0; n < children->len; n++) {
+        const VbXmlChild *child = g_ptr_array_index(children, *at);
+
+        if (is_named(child, element))
+            return child->first;
+        *at = *at + 1 < children->len ? *at + 1 : 0;
+    }
+    return NULL;
 }
 
-static gboolean parse_node(Walk *walk, const VbXmlNode *node, xmlNode *element, GError **error);
+static gboolean parse_node(Walk *walk, const VbXmlNode *node, const VbXmlElement *element,
+                           GError **error);
 
 static gboolean
-parse_child(Walk *walk, const VbXmlNode *node, xmlNode *element, GError **error)
+parse_child(Walk *walk, const VbXmlChild *child, const VbXmlElement *element, GError **error)
 {
-    for (guint i = 0; i < node->children->len; i++) {
-        const VbXmlChild *child = g_ptr_array_index(node->children, i);
-
-        if (!is_named(child, element))
-            continue;
-        if (child->slot && is_due(walk, child->slot) &&
-            !parse_field_element(walk, child->slot, element, error))
-            return FALSE;
-        if (!child->node)
-            continue;
-        if (!walk->elements[child->node->id])
-            walk->elements[child->node->id] = element;
-        if (walk->elements[child->node->id] == element && child->node->max_level >= walk->level &&
-            !parse_node(walk, child->node, element, error))
+    if (child->slot) {
+        if (child->slot->level > 0)
+            put_off(walk, child->slot, element, NULL);
+        else if (is_due(walk, child->slot) &&
+                 !parse_field_element(walk, child->slot, element, error))
             return FALSE;
     }
-    return TRUE;
+    if (!child->node || walk->elements[child->node->id])
+        return TRUE;
+    walk->elements[child->node->id] = element;
+    return parse_node(walk, child->node, element, error);
 }
 
-/* what of @node's fields is due in this round */
 static gboolean
-parse_node(Walk *walk, const VbXmlNode *node, xmlNode *element, GError **error)
+parse_node(Walk *walk, const VbXmlNode *node, const VbXmlElement *element, GError **error)
 {
-    for (const xmlAttr *attribute = element->properties; attribute; attribute = attribute->next) {
-        if (!attribute->ns && !parse_attribute(walk, node, element, attribute, error))
-            return FALSE;
-    }
-    if (!parse_texts(walk, node->marks, element, error) ||
+    guint at = 0;
+
+    if (!parse_attributes(walk, node, element, error) ||
+        !parse_texts(walk, node->marks, element, error) ||
         !parse_texts(walk, node->texts, element, error))
         return FALSE;
     if (node->children->len == 0)
         return TRUE;
-    for (xmlNode *child = element->children; child; child = child->next) {
-        if (child->type == XML_ELEMENT_NODE && !parse_child(walk, node, child, error))
-            return FALSE;
-        if (node->strict_children && child->type == XML_ELEMENT_NODE && !has_child(node, child))
-            return vb_xml_fail(error, VIR_ERR_CONFIG_UNSUPPORTED, child, "XmlUnknownElement",
-                               "%s '%s'", node->strict_children, (const char *)child->name);
+    for (const VbXmlElement *given = element->children; given; given = given->next) {
+        const VbXmlChild *child = find_child(node, given, &at);
+
+        if (!child && node->strict_children)
+            return vb_xml_fail(error, VIR_ERR_CONFIG_UNSUPPORTED, given, "XmlUnknownElement",
+                               "%s '%s'", node->strict_children, given->name);
+        for (; child; child = child->same) {
+            if (!parse_child(walk, child, given, error))
+                return FALSE;
+        }
     }
     return TRUE;
 }
 
 static gboolean
-report_missing(Walk *walk, const VbXmlSlot *slot, xmlNode *element, GError **error)
+parse_one_later(Walk *walk, const Later *later, GError **error)
 {
-    xmlNode *holder = walk->elements[slot->node->id];
+    if (!is_due(walk, later->slot))
+        return TRUE;
+    if (later->attribute)
+        return parse_attribute(walk, later->slot, later->element, later->attribute, error);
+    if (vb_xml_value_ops(later->slot->f.kind))
+        return parse_text(walk, later->slot, later->element, error);
+    return parse_field_element(walk, later->slot, later->element, error);
+}
+
+static gboolean
+parse_later(Walk *walk, GError **error)
+{
+    for (guint level = 1; walk->later && level <= walk->plan->top->max_level; level++) {
+        for (const Later *later = walk->later; later; later = later->next) {
+            if (later->slot->level == level && !parse_one_later(walk, later, error))
+                return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean
+report_missing(Walk *walk, const VbXmlSlot *slot, const VbXmlElement *element, GError **error)
+{
+    const VbXmlElement *holder = walk->elements[slot->node->id];
     const VbXmlNode *above = slot->node->parent;
 
     if (holder && slot->is_attribute)
         return vb_xml_fail(error, VIR_ERR_XML_ERROR, holder, "XmlMissingAttribute",
                            "Missing required attribute '%s' in element '%s'", slot->name,
-                           (const char *)holder->name);
+                           holder->name);
     if (holder && strcmp(slot->name, ".") != 0)
         return vb_xml_fail(error, VIR_ERR_XML_ERROR, holder, "XmlMissingElement",
                            "Missing required element '%s' in element '%s'", slot->name,
-                           (const char *)holder->name);
+                           holder->name);
     if (holder)
         return vb_xml_fail(error, VIR_ERR_XML_ERROR, holder, "XmlMissingText",
-                           "element '%s' must not be empty", (const char *)holder->name);
+                           "element '%s' must not be empty", holder->name);
     while (above && !walk->elements[above->id])
         above = above->parent;
     return vb_xml_fail(error, VIR_ERR_XML_ERROR, above ? walk->elements[above->id] : element,
                        "XmlMissingElement", "Missing required element '%s' in element '%s'",
                        slot->node->name ? slot->node->name : slot->name,
-                       above && above->name ? above->name : (const char *)element->name);
+                       above && above->name ? above->name : element->name);
 }
 
 static gboolean
-check_required(Walk *walk, xmlNode *element, GError **error)
+check_required(Walk *walk, const VbXmlElement *element, GError **error)
 {
-    for (guint i = 0; i < walk->plan->slots->len; i++) {
-        const VbXmlSlot *slot = g_ptr_array_index(walk->plan->slots, i);
+    for (guint i = 0; i < walk->plan->required->len; i++) {
+        const VbXmlSlot *slot = g_ptr_array_index(walk->plan->required, i);
         const gboolean is_needed =
             (slot->f.flags & VB_XML_REQUIRED) ||
             ((slot->f.flags & VB_XML_REQUIRED_IN_ELEMENT) && walk->elements[slot->node->id]);
 
-        if (is_needed && !walk->seen[i] && vb_xml_slot_applies(slot, walk->self))
+        if (is_needed && !walk->seen[slot->index] && vb_xml_slot_applies(slot, walk->self))
             return report_missing(walk, slot, element, error);
     }
     return TRUE;
 }
 
 static gboolean
-parse_element(const VbXmlPlan *plan, gpointer self, xmlNode *element, guint flags, GError **error)
+parse_element(const Reading *reading, const VbXmlPlan *plan, gpointer self,
+              const VbXmlElement *element, GError **error)
 {
     Walk walk;
 
+    walk.reading = reading;
     walk.plan = plan;
     walk.self = self;
-    walk.flags = flags;
+    walk.later = NULL;
+    walk.last = &walk.later;
     memset(walk.seen, 0, plan->slots->len * sizeof(walk.seen[0]));
     memset(walk.elements, 0, plan->n_nodes * sizeof(walk.elements[0]));
     walk.elements[0] = element;
-    for (walk.level = 0; walk.level <= plan->top->max_level; walk.level++) {
-        if (!parse_node(&walk, plan->top, element, error))
-            return FALSE;
-    }
-    return check_required(&walk, element, error);
+    return parse_node(&walk, plan->top, element, error) && parse_later(&walk, error) &&
+           check_required(&walk, element, error);
 }
 
 static const char *
@@ -293,6 +354,49 @@ document_name(const VbXmlType *type, char **ret_owned)
     if (type->document)
         return type->document;
     return *ret_owned = g_strdup_printf("%s_definition", type->element);
+}
+
+static gpointer
+parse_tree(const VbXmlType *type, VbXmlTree *tree, guint flags, GError **error)
+{
+    const Reading reading = {tree, flags};
+    const VbXmlElement *root = tree->root;
+    gpointer self;
+
+    if (!root || strcmp(root->name, type->element) != 0) {
+        vb_error_set(error, VIR_ERR_XML_ERROR, "expecting root element of '%s', not '%s'",
+                     type->element, root ? root->name : "");
+        if (error)
+            vb_error_set_reason(*error, "XmlWrongRoot", "line 1");
+        return NULL;
+    }
+    self = vb_xml_new(type);
+    if (parse_element(&reading, vb_xml_plan_get(type), self, root, error))
+        return self;
+    vb_xml_free(type, self);
+    return NULL;
+}
+
+/* a document that tree-scan.c takes; *@ret_done is FALSE when it does not */
+static gpointer
+parse_plain(const VbXmlType *type, const char *text, gsize length, guint flags, gboolean *ret_done,
+            GError **error)
+{
+    g_autoptr(VbXmlTree) tree = vb_xml_tree_scan(text, length, vb_xml_plan_get(type)->raw);
+    GError *problem = NULL;
+    gpointer self;
+
+    *ret_done = tree != NULL;
+    if (!tree)
+        return NULL;
+    self = parse_tree(type, tree, flags, &problem);
+    if (g_error_matches(problem, needs_raw_quark(), 0)) {
+        *ret_done = FALSE;
+        g_clear_error(&problem);
+    }
+    if (problem)
+        g_propagate_error(error, problem);
+    return self;
 }
 
 /**
@@ -310,29 +414,16 @@ gpointer
 vb_xml_parse_full(const VbXmlType *type, const char *text, gssize length, guint flags,
                   GError **error)
 {
-    const VbXmlPlan *plan = vb_xml_plan_get(type);
+    const gsize size = length < 0 ? strlen(text) : (gsize)length;
     g_autofree char *owned = NULL;
-    g_autoptr(xmlDoc) doc = NULL;
-    xmlNode *root;
-    gpointer self;
+    g_autoptr(VbXmlTree) tree = NULL;
+    gboolean is_done;
+    gpointer self = parse_plain(type, text, size, flags, &is_done, error);
 
-    doc = vb_xml_read(text, length < 0 ? strlen(text) : (gsize)length, document_name(type, &owned),
-                      error);
-    if (!doc)
-        return NULL;
-    root = xmlDocGetRootElement(doc);
-    if (!root || strcmp((const char *)root->name, type->element) != 0) {
-        vb_error_set(error, VIR_ERR_XML_ERROR, "expecting root element of '%s', not '%s'",
-                     type->element, root ? (const char *)root->name : "");
-        if (error)
-            vb_error_set_reason(*error, "XmlWrongRoot", "line 1");
-        return NULL;
-    }
-    self = vb_xml_new(type);
-    if (parse_element(plan, self, root, flags, error))
+    if (is_done)
         return self;
-    vb_xml_free(type, self);
-    return NULL;
+    tree = vb_xml_tree_read(text, size, document_name(type, &owned), error);
+    return tree ? parse_tree(type, tree, flags, error) : NULL;
 }
 
 /**

@@ -362,6 +362,48 @@ note_zero(VbXmlNode *node, const VbXmlSlot *slot)
     }
 }
 
+/* parsing finds one of several fields that one attribute may mean, and needs all */
+static void
+chain(VbXmlSlot *slot)
+{
+    const GPtrArray *attributes = slot->node->attributes;
+
+    slot->first = slot;
+    for (guint i = 0; i < attributes->len && slot->is_attribute; i++) {
+        VbXmlSlot *other = g_ptr_array_index(attributes, i);
+
+        if (other == slot || !other->is_attribute || strcmp(other->name, slot->name) != 0)
+            continue;
+        slot->first = other->first;
+        while (other->same)
+            other = other->same;
+        other->same = slot;
+        return;
+    }
+}
+
+static void
+chain_children(VbXmlNode *node)
+{
+    for (guint i = 0; i < node->children->len; i++) {
+        VbXmlChild *child = g_ptr_array_index(node->children, i);
+
+        child->first = child;
+        for (guint j = 0; j < i && child->first == child; j++) {
+            VbXmlChild *other = g_ptr_array_index(node->children, j);
+
+            if (strcmp(other->name, child->name) != 0 || other->uri != child->uri)
+                continue;
+            child->first = other->first;
+            while (other->same)
+                other = other->same;
+            other->same = child;
+        }
+        if (child->node)
+            chain_children(child->node);
+    }
+}
+
 /* tables that take no children but their own; embedded ones where they stand */
 static void
 mark_strict(VbXmlPlan *plan, const VbXmlType *type)
@@ -386,6 +428,7 @@ compile(const VbXmlType *type)
     plan->type = type;
     plan->slots = g_ptr_array_new();
     plan->owned = g_ptr_array_new();
+    plan->required = g_ptr_array_new();
     plan->parts = g_array_new(FALSE, FALSE, sizeof(gsize));
     plan->inits = g_array_new(FALSE, FALSE, sizeof(VbXmlInit));
     plan->top = node_new(plan, NULL, NULL);
@@ -394,10 +437,16 @@ compile(const VbXmlType *type)
         VbXmlSlot *slot = g_ptr_array_index(plan->slots, i);
 
         place(plan, slot);
+        chain(slot);
         find_zero(slot);
+        if (slot->f.flags & (VB_XML_REQUIRED | VB_XML_REQUIRED_IN_ELEMENT))
+            g_ptr_array_add(plan->required, slot);
+        if (slot->f.kind == VB_XML_KIND_RAW && slot->node == plan->top)
+            plan->raw = slot->name;
         note_zero(slot->node, slot);
     }
     mark_strict(plan, type);
+    chain_children(plan->top);
     find_twins(plan);
     set_levels(plan);
     return plan;

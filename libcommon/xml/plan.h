@@ -10,9 +10,11 @@
 
 typedef struct _VbXmlPlan VbXmlPlan;
 typedef struct _VbXmlNode VbXmlNode;
+typedef struct _VbXmlSlot VbXmlSlot;
+typedef struct _VbXmlChild VbXmlChild;
 
 /* one field: offsets count from the outermost struct, embedding is resolved */
-typedef struct {
+struct _VbXmlSlot {
     VbXmlField f;
     char *path;       /* from the table's element */
     const char *name; /* last part of it, without "@"; "." for the element's own text */
@@ -34,18 +36,20 @@ typedef struct {
     gboolean is_twin; /* its member belongs to an earlier field of the same type */
     gboolean
         has_rival; /* its member may belong to a field of another type: conditions say whose it is */
-    VbXmlNode *node;  /* the element that holds it */
-    VbXmlPlan *child; /* STRUCT, LIST: compiled on first use */
-} VbXmlSlot;
+    VbXmlNode *node;         /* the element that holds it */
+    VbXmlSlot *first, *same; /* attributes of one name in one element: the first, the next */
+    VbXmlPlan *child;        /* STRUCT, LIST: compiled on first use */
+};
 
 /* an element child of a node: either deeper structure or a field that is an element of its own */
-typedef struct {
+struct _VbXmlChild {
     const char *name;   /* local name */
     const char *prefix; /* "qemu", or NULL */
     const char *uri;    /* of prefix */
     VbXmlNode *node;
     VbXmlSlot *slot;
-} VbXmlChild;
+    VbXmlChild *first, *same; /* those of one name: the first, the next */
+};
 
 struct _VbXmlNode {
     char *name; /* as written; NULL at the top */
@@ -64,9 +68,11 @@ struct _VbXmlNode {
 
 struct _VbXmlPlan {
     const VbXmlType *type;
-    GPtrArray *slots; /* VbXmlSlot, table order */
-    GPtrArray *owned; /* those of them with something to free */
-    GArray *parts;    /* gsize, offsets of the pointers to PARTs */
+    GPtrArray *slots;    /* VbXmlSlot, table order */
+    GPtrArray *owned;    /* those of them with something to free */
+    GPtrArray *required; /* those of them whose absence is an error */
+    const char *raw;     /* of the element's child whose content is kept as it is; or NULL */
+    GArray *parts;       /* gsize, offsets of the pointers to PARTs */
     VbXmlNode *top;
     guint n_nodes;
     GArray *inits; /* VbXmlInit, of embedded types */

@@ -49,18 +49,15 @@ append_child(GString *out, xmlNode *child, guint depth)
 /**
  * vb_xml_raw_inside:
  * @element: an element
+ * @depth: how many elements are around it
  *
  * Returns: (transfer full) (nullable): its children as text, one per line at their depth; NULL when there are none
  */
 char *
-vb_xml_raw_inside(xmlNode *element)
+vb_xml_raw_inside(xmlNode *element, guint depth)
 {
     GString *out = g_string_new(NULL);
-    guint depth = 0;
 
-    for (const xmlNode *node = element; node->parent && node->parent->type == XML_ELEMENT_NODE;
-         node = node->parent)
-        depth++;
     for (xmlNode *child = element->children; child; child = child->next)
         append_child(out, child, depth);
     return g_string_free(out, out->len == 0);

@@ -4,5 +4,5 @@
 #include <glib.h>
 #include <libxml/tree.h>
 
-/* (transfer full) (nullable) */
-char *vb_xml_raw_inside(xmlNode *element);
+/* @depth: how many elements are around @element. (transfer full) (nullable) */
+char *vb_xml_raw_inside(xmlNode *element, guint depth);

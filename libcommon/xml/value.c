@@ -6,18 +6,17 @@
 #include "xml/value.h"
 
 gboolean
-vb_xml_fail(GError **error, int code, xmlNode *node, const char *reason, const char *format, ...)
+vb_xml_fail(GError **error, int code, const VbXmlElement *element, const char *reason,
+            const char *format, ...)
 {
     g_autofree char *detail = NULL;
-    g_autofree char *object = NULL;
-    xmlChar *path = xmlGetNodePath(node);
+    g_autofree char *path = vb_xml_element_path(element);
+    g_autofree char *object = g_strdup_printf("%s, line %u", path, element->line);
     va_list args;
 
     va_start(args, format);
     detail = g_strdup_vprintf(format, args);
     va_end(args);
-    object = g_strdup_printf("%s, line %ld", path ? (const char *)path : "/", xmlGetLineNo(node));
-    xmlFree(path);
     vb_error_set(error, code, "%s (%s)", detail, object);
     if (error)
         vb_error_set_reason(*error, reason, object);
@@ -28,14 +27,14 @@ vb_xml_fail(GError **error, int code, xmlNode *node, const char *reason, const c
 static gboolean
 invalid(GError **error, const VbXmlSpot *spot, const char *expected)
 {
-    const char *element = (const char *)spot->node->name;
+    const char *name = spot->element->name;
 
     if (spot->attribute)
-        return vb_xml_fail(error, VIR_ERR_XML_ERROR, spot->node, "XmlInvalidValue",
+        return vb_xml_fail(error, VIR_ERR_XML_ERROR, spot->element, "XmlInvalidValue",
                            "Invalid value for attribute '%s' in element '%s': '%s'.%s",
-                           spot->attribute, element, spot->text, expected);
-    return vb_xml_fail(error, VIR_ERR_XML_ERROR, spot->node, "XmlInvalidValue",
-                       "Invalid value for element '%s': '%s'.%s", element, spot->text, expected);
+                           spot->attribute, name, spot->text, expected);
+    return vb_xml_fail(error, VIR_ERR_XML_ERROR, spot->element, "XmlInvalidValue",
+                       "Invalid value for element '%s': '%s'.%s", name, spot->text, expected);
 }
 
 static gboolean
@@ -116,7 +115,7 @@ static gboolean
 unknown_word(const VbXmlSlot *slot, const VbXmlSpot *spot, GError **error)
 {
     if (slot->f.flags & VB_XML_UNSUPPORTED)
-        return vb_xml_fail(error, VIR_ERR_CONFIG_UNSUPPORTED, spot->node, "XmlUnknownValue",
+        return vb_xml_fail(error, VIR_ERR_CONFIG_UNSUPPORTED, spot->element, "XmlUnknownValue",
                            "unknown %s '%s'", slot->f.enumeration->name, spot->text);
     return invalid(error, spot, "");
 }
@@ -355,27 +354,34 @@ append_tristate(const VbXmlSlot *slot, gconstpointer value, GString *out)
     g_string_append(out, words[read_small(slot, value)]);
 }
 
+static const char *
+find_attribute(const VbXmlElement *element, const char *name)
+{
+    for (const VbXmlAttribute *at = element->attributes; at; at = at->next) {
+        if (vb_xml_is_name(at->name, name))
+            return at->value;
+    }
+    return NULL;
+}
+
 static gboolean
 parse_size(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GError **error)
 {
-    g_autofree char *unit = NULL;
-    xmlChar *found = xmlGetNoNsProp(spot->node, (const xmlChar *)"unit");
+    const char *unit = find_attribute(spot->element, "unit");
     guint64 number;
     guint64 bytes = 0;
     VbSizeResult result;
 
-    unit = g_strdup((const char *)found);
-    xmlFree(found);
     if (!read_unsigned(slot, spot->text, &number))
-        return vb_xml_fail(error, VIR_ERR_XML_ERROR, spot->node, "XmlInvalidValue",
+        return vb_xml_fail(error, VIR_ERR_XML_ERROR, spot->element, "XmlInvalidValue",
                            "Invalid value '%s' for element or attribute './%s'", spot->text,
                            slot->path);
     result = vb_xml_size_scale(number, unit, slot->f.unit, &bytes);
     if (result == VB_SIZE_UNKNOWN_UNIT)
-        return vb_xml_fail(error, VIR_ERR_INVALID_ARG, spot->node, "XmlUnknownUnit",
+        return vb_xml_fail(error, VIR_ERR_INVALID_ARG, spot->element, "XmlUnknownUnit",
                            "unknown suffix '%s'", unit);
     if (result == VB_SIZE_OVERFLOW)
-        return vb_xml_fail(error, VIR_ERR_OVERFLOW, spot->node, "XmlOverflow",
+        return vb_xml_fail(error, VIR_ERR_OVERFLOW, spot->element, "XmlOverflow",
                            "value too large: %" G_GUINT64_FORMAT "%s", number, unit ? unit : "");
     bytes = bytes / slot->f.unit + (bytes % slot->f.unit != 0);
     if (!unsigned_in_range(slot, bytes))
@@ -389,8 +395,8 @@ parse_uuid(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GError 
 {
     if (vb_uuid_parse(spot->text, value))
         return TRUE;
-    return vb_xml_fail(error, VIR_ERR_XML_ERROR, spot->node, "XmlInvalidValue", "malformed uuid %s",
-                       spot->attribute ? "attribute" : "element");
+    return vb_xml_fail(error, VIR_ERR_XML_ERROR, spot->element, "XmlInvalidValue",
+                       "malformed uuid %s", spot->attribute ? "attribute" : "element");
 }
 
 static gboolean
@@ -413,7 +419,7 @@ parse_mac(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GError *
 {
     if (vb_mac_parse(spot->text, value))
         return TRUE;
-    return vb_xml_fail(error, VIR_ERR_XML_ERROR, spot->node, "XmlInvalidValue",
+    return vb_xml_fail(error, VIR_ERR_XML_ERROR, spot->element, "XmlInvalidValue",
                        "unable to parse mac address '%s'", spot->text);
 }
 
@@ -438,7 +444,7 @@ parse_bitmap(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GErro
     char *text = vb_bitmap_normalise(spot->text, slot->f.max ? (guint)slot->f.max : 65535);
 
     if (!text)
-        return vb_xml_fail(error, VIR_ERR_INVALID_ARG, spot->node, "XmlInvalidValue",
+        return vb_xml_fail(error, VIR_ERR_INVALID_ARG, spot->element, "XmlInvalidValue",
                            "Failed to parse bitmap '%s'", spot->text);
     g_free(*(char **)value);
     *(char **)value = text;

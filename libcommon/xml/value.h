@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Inside libcommon/xml only: how each kind of value is read, written, copied, compared. */
 #pragma once
-#include <libxml/tree.h>
 #include "xml/plan.h"
+#include "xml/tree.h"
 
 /* where a value was found */
 typedef struct {
-    xmlNode *node;
+    const VbXmlElement *element;
     const char *attribute; /* NULL: the element's text */
     const char *text;
 } VbXmlSpot;
@@ -25,7 +25,7 @@ gboolean vb_xml_value_is_written(const VbXmlSlot *slot, gconstpointer self);
 const char *vb_xml_unit_name(const VbXmlField *field);
 
 /* Sets VB_ERROR @code with the place added to message and object. Returns FALSE. */
-gboolean vb_xml_fail(GError **error, int code, xmlNode *node, const char *reason,
+gboolean vb_xml_fail(GError **error, int code, const VbXmlElement *element, const char *reason,
                      const char *format, ...) G_GNUC_PRINTF(5, 6);
 
 /* value-text.c */
