@@ -3,13 +3,17 @@
 (nodedev/pci_kernel.py); the daemons, the calls between them and the emulator are real. A guest that drives a real
 device is in tests/machine/pci."""
 
+import json
 import os
+import re
 import signal
+import threading
+import time
 
 import pytest
 from gi.repository import GLib
 
-from harness import wait_for
+from harness import Console, wait_for
 from nodedevs import PciHost, call, get
 
 ONE, TWO, PEER = "0000:00:04.0", "0000:00:05.0", "0000:00:05.1"
@@ -177,3 +181,285 @@ def test_read_only_clients_hand_nothing_over(pair):
     with pytest.raises(Exception, match="read only access|denied"):
         conn.nodeDeviceLookupByName(name_of(ONE)).dettach()
     conn.close()
+
+
+# -- guests
+
+EMULATOR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "nodedev", "vfio_emulator")
+
+
+@pytest.fixture
+def guests(host, make_stack, guest_xml):
+    """A function that defines a guest with devices of the host; its stack, and the host."""
+    stack = make_stack(options=("--sysfs", host.sysfs))
+
+    def define(name, *devices, plain=True, emulator=EMULATOR):
+        stack.define(guest_xml(name, devices="".join(devices), plain=plain).replace(
+            "/usr/bin/qemu-system-x86_64", emulator))
+
+    def asked(name):
+        """The emulator's options that are JSON, from the guest's log."""
+        with open(stack.path("var/log/libvirt/qemu/%s.log" % name)) as f:
+            return [json.loads(word) for word in re.findall(r"'(\{.*?\})'", f.read())]
+    define.stack, define.host, define.asked = stack, host, asked
+    return define
+
+
+def pci(address, managed="yes"):
+    domain, bus, slot, function = re.split("[:.]", address)
+    return ("<hostdev mode='subsystem' type='pci'%s><source><address domain='0x%s' bus='0x%s' slot='0x%s' function='0x%s'/>"
+            "</source></hostdev>" % (" managed='%s'" % managed if managed else "", domain, bus, slot, function))
+
+
+def plug(stack, command, guest, xml, *args, **kwargs):
+    path = stack.path("device.xml")
+    with open(path, "w") as f:
+        f.write(xml)
+    return stack.virsh(command, guest, path, *args, **kwargs)
+
+
+def comes_back(host, address=ONE):
+    wait_for(lambda: host.driver(address) == "igb", 20, "the driver's return to " + address)
+
+
+def debts(stack):
+    try:
+        with open(stack.path("run/libvirt/qemu/virtbus-hostdevs")) as f:
+            return f.read().split()
+    except FileNotFoundError:
+        return []
+
+
+def test_managed(guests):
+    guests("vm", pci(ONE), pci(TWO))
+    stack, host = guests.stack, guests.host
+    stack.virsh("start", "vm")
+    assert host.happened()[-2:] == [("reset", ONE), ("reset", TWO)]
+    assert [d["host"] for d in guests.asked("vm") if d.get("driver") == "vfio-pci"] == [ONE, TWO]
+    assert holders(stack) == [(ONE, "QEMU", "vm"), (TWO, "QEMU", "vm")] and debts(stack) == ["vm"]
+    words = "Requested operation is not valid: PCI device %s is in use by driver QEMU, domain vm" % ONE
+    for command in ("nodedev-detach", "nodedev-reattach", "nodedev-reset"):
+        assert words in stack.virsh(command, name_of(ONE), check=False).err
+    guests("other", pci(ONE))
+    assert words in stack.virsh("start", "other", check=False).err
+    guests("neighbour", pci(PEER))
+    assert words.replace(ONE, TWO) in stack.virsh("start", "neighbour", check=False).err
+    assert words in plug(stack, "attach-device", "vm", pci(ONE), "--live", check=False).err
+    wait_for(lambda: debts(stack) == ["vm"], 20, "the others' names to go")
+    assert host.happened() == [] and holders(stack) == [(ONE, "QEMU", "vm"), (TWO, "QEMU", "vm")]
+    stack.virsh("destroy", "vm")
+    comes_back(host)
+    comes_back(host, TWO)
+    wait_for(lambda: not debts(stack) and not holders(stack), 20, "the claims to go")
+    stack.virsh("start", "other")
+    assert host.driver(ONE) == "vfio-pci"
+
+
+def test_a_start_that_fails_gives_back(guests):
+    """The real emulator cannot drive a device that is made up."""
+    guests("vm", pci(ONE), emulator="/usr/bin/qemu-system-x86_64")
+    result = guests.stack.virsh("start", "vm", check=False)
+    assert result.status == 1 and "vfio" in result.err, result
+    comes_back(guests.host)
+    wait_for(lambda: not debts(guests.stack) and not holders(guests.stack), 20, "the claims to go")
+
+
+def test_not_managed(guests):
+    guests("vm", pci(ONE, managed=None))
+    stack, host = guests.stack, guests.host
+    result = stack.virsh("start", "vm", check=False)
+    assert "Requested operation is not valid: Unmanaged PCI device %s must be manually detached from the host" % ONE in result.err
+    stack.virsh("nodedev-detach", name_of(ONE))
+    stack.virsh("start", "vm")
+    assert "in use by driver QEMU, domain vm" in stack.virsh("nodedev-reattach", name_of(ONE), check=False).err
+    stack.virsh("destroy", "vm")
+    wait_for(lambda: not holders(stack), 20, "the claim to go")
+    assert host.driver(ONE) == "vfio-pci"
+    stack.virsh("nodedev-reattach", name_of(ONE))
+    assert host.driver(ONE) == "igb"
+
+
+def test_not_there(guests):
+    guests("vm", pci("0000:00:1f.5"))
+    result = guests.stack.virsh("start", "vm", check=False)
+    assert "Device 0000:00:1f.5 not found: could not access /sys/bus/pci/devices/0000:00:1f.5/config" in result.err
+
+
+def test_a_killed_daemon_knows_who_has_what(guests):
+    guests("vm", pci(ONE))
+    guests("other", pci(ONE))
+    stack, host = guests.stack, guests.host
+    stack.virsh("start", "vm")
+    host.happened()
+    stack.kill("virtqemud")
+    assert "in use by driver QEMU, domain vm" in stack.virsh("start", "other", check=False).err
+    stack.kill("virtnodedevd")
+    assert "in use by driver QEMU, domain vm" in stack.virsh("start", "other", check=False).err
+    assert host.happened() == []
+    stack.virsh("destroy", "vm")
+    comes_back(host)
+
+
+def test_a_guest_that_ends_while_nobody_watches(guests):
+    """And one that forgot nothing of it: the claims are gone as well."""
+    guests("vm", pci(ONE))
+    stack, host = guests.stack, guests.host
+    stack.virsh("start", "vm")
+    emulator, daemon = stack.emulator_pid("vm"), stack.pid("virtqemud")
+    os.kill(daemon, signal.SIGSTOP)
+    os.kill(emulator, signal.SIGKILL)
+    os.kill(daemon, signal.SIGKILL)
+    wait_for(lambda: stack.pid("virtqemud") != daemon, 20, "the end of virtqemud")
+    stack.virsh("list")
+    comes_back(host)
+    wait_for(lambda: not debts(stack) and not holders(stack), 20, "the claims to go")
+
+
+def test_killed_while_it_starts(host, make_stack, guest_xml):
+    stack = make_stack(options=("--sysfs", host.sysfs), env={"VIRTBUS_CRASH_AT": "start-begin"})
+    stack.define(guest_xml("vm", devices=pci(ONE), plain=True).replace("/usr/bin/qemu-system-x86_64", EMULATOR))
+    stack.virsh("start", "vm", check=False)
+    comes_back(host)
+    assert ("bind", ONE, "vfio-pci") in host.happened()
+    wait_for(lambda: not debts(stack) and not holders(stack), 20, "the claims to go")
+
+
+def test_slow_drivers_delay_nobody(guests):
+    guests("vm", pci(ONE))
+    guests("quick")
+    stack, host = guests.stack, guests.host
+    open(host.log + ".slow", "w").close()
+    conn = stack.open()
+    start = threading.Thread(target=conn.lookupByName("vm").create)
+    start.start()
+    wait_for(lambda: debts(stack), 20, "the start to reach the device")
+    before = time.monotonic()
+    stack.virsh("start", "quick")
+    assert time.monotonic() - before < 10 and start.is_alive()
+    os.unlink(host.log + ".slow")
+    start.join(20)
+    assert stack.virsh("domstate", "vm").out.strip() == "running"
+    conn.close()
+
+
+def test_plugged_in_vain(guests):
+    """What the emulator refuses goes back, and a guest's own failure harms nothing that it has."""
+    guests("vm", pci(ONE))
+    stack, host = guests.stack, guests.host
+    stack.virsh("start", "vm")
+    result = plug(stack, "attach-device", "vm", pci(TWO), "--live", check=False)
+    assert result.status == 1 and "vfio" in result.err, result
+    comes_back(host, TWO)
+    assert holders(stack) == [(ONE, "QEMU", "vm")] and host.driver(ONE) == "vfio-pci"
+    result = plug(stack, "detach-device", "vm", pci(TWO), "--live", check=False)
+    assert "device not found: host pci device %s not found" % TWO in result.err, result
+
+
+def test_unplugged(guests):
+    guests("vm", pci(ONE), pci(TWO), plain=False)
+    stack, host = guests.stack, guests.host
+    stack.virsh("start", "vm")
+    console = Console(stack.virsh("ttyconsole", "vm").out.strip())
+    console.wait_ready()
+    console.close()
+    plug(stack, "detach-device", "vm", pci(ONE), "--live")
+    comes_back(host)
+    assert holders(stack) == [(TWO, "QEMU", "vm")]
+    assert "0x04" not in re.findall("<source>.*?</source>", stack.virsh("dumpxml", "vm").out, re.DOTALL)[0]
+    stack.virsh("destroy", "vm")
+    comes_back(host, TWO)
+
+
+# -- USB, SCSI, mediated devices
+
+UUID = "d069d019-36ea-4111-8f0a-8c9a70e21366"
+
+
+@pytest.fixture
+def others(host, guests):
+    tree = host.tree
+    for name, vendor, product, device in (("1-1", "1050", "0402", 3), ("1-2", "1050", "0407", 4), ("1-3", "1050", "0407", 5)):
+        folder = "/sys/bus/usb/devices/%s/" % name
+        for attribute, text in (("idVendor", vendor), ("idProduct", product), ("busnum", "1"), ("devnum", str(device))):
+            tree.write(folder + attribute, text + "\n")
+    tree.write("/sys/bus/mdev/devices/%s/uevent" % UUID, "")
+    tree.write("/sys/bus/scsi/devices/3:0:1:0/scsi_generic/sg7/uevent", "")
+    return guests
+
+
+def usb(source, policy=""):
+    return ("<hostdev mode='subsystem' type='usb'><source%s>%s</source></hostdev><controller type='usb' model='piix3-uhci'/>"
+            % (policy, source))
+
+
+def usb_id(product):
+    return "<vendor id='0x1050'/><product id='0x%s'/>" % product
+
+
+SCSI = ("<controller type='scsi' model='virtio-scsi'/><hostdev mode='subsystem' type='scsi'><source><adapter name='scsi_host3'/>"
+        "<address bus='0' target='%d' unit='0'/></source>%s</hostdev>")
+MDEV = "<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source><address uuid='%s'/></source></hostdev>"
+
+
+@pytest.mark.parametrize("xml, words", [
+    (usb(usb_id("0999")), "Did not find USB device 1050:0999"),
+    (usb("<address bus='9' device='9'/>"), "Did not find USB device bus:9 device:9"),
+    (usb(usb_id("0407")), "Multiple USB devices for 1050:407, use <address> to specify one"),
+    (SCSI % (9, ""), "SCSI device 'scsi_host3:0:9:0': not found"),
+    (MDEV % UUID.replace("d0", "00"), "mediated device '0069%s' not found" % UUID.replace("d0", "00")[4:]),
+], ids=("usb", "usb-address", "usb-two", "scsi", "mdev"))
+def test_others_not_there(others, xml, words):
+    others("vm", xml)
+    result = others.stack.virsh("start", "vm", check=False)
+    assert result.status == 1 and words in result.err, result
+
+
+@pytest.mark.parametrize("xml, asked, words", [
+    (usb(usb_id("0402")), ("hostdevice", "/dev/bus/usb/001/003"), "USB device 001:003 is in use by driver QEMU, domain first"),
+    (SCSI % (1, ""), ("filename", "/dev/sg7"), "SCSI device 3:0:1:0 is already in use by other domain(s) as 'non-shareable'"),
+    (MDEV % UUID, ("sysfsdev", "/sys/bus/mdev/devices/" + UUID),
+     "mediated device /sys/bus/mdev/devices/%s is in use by driver QEMU, domain first" % UUID),
+], ids=("usb", "scsi", "mdev"))
+def test_others_belong_to_one(others, xml, asked, words):
+    stack = others.stack
+    others("first", xml)
+    others("second", xml)
+    stack.virsh("start", "first")
+    assert asked in [item for option in others.asked("first") for item in option.items() if item[0] == asked[0]]
+    for _ in range(2):
+        result = stack.virsh("start", "second", check=False)
+        assert "Requested operation is not valid: " + words in result.err, result
+        stack.kill("virtqemud")         # what it knew is in the status file
+    stack.virsh("destroy", "first")
+    stack.virsh("start", "second")
+
+
+def test_shared_scsi(others):
+    others("first", SCSI % (1, "<shareable/>"))
+    others("second", SCSI % (1, "<shareable/>"))
+    others("third", SCSI % (1, ""))
+    for name in ("first", "second"):
+        others.stack.virsh("start", name)
+    result = others.stack.virsh("start", "third", check=False)
+    assert "in use by other domain(s) as 'shareable'" in result.err, result
+
+
+def test_optional_usb(others):
+    others("vm", usb(usb_id("0999"), " startupPolicy='optional'"))
+    others.stack.virsh("start", "vm")
+    assert "hostdev" not in others.stack.virsh("dumpxml", "vm").out
+    assert "hostdev" in others.stack.virsh("dumpxml", "--inactive", "vm").out
+
+
+def test_usb_by_ids_is_found_again(others):
+    """A running guest's device has an address; detach-device may name the ids alone."""
+    others("vm", usb(usb_id("0402")))
+    stack = others.stack
+    stack.virsh("start", "vm")
+    assert re.search("<address bus='1' device='3'/>", stack.virsh("dumpxml", "vm").out)
+    result = plug(stack, "detach-device", "vm", usb(usb_id("0999")).partition("<controller")[0], "--live", check=False)
+    assert "host usb device vendor=0x1050 product=0x0999 not found" in result.err, result
+    plug(stack, "detach-device", "vm", usb(usb_id("0402")).partition("<controller")[0], "--live")
+    assert "<hostdev" not in stack.virsh("dumpxml", "vm").out
+    others("second", usb(usb_id("0402")))
+    stack.virsh("start", "second")

@@ -50,6 +50,20 @@ is_same_net(gconstpointer wanted, gconstpointer other)
             pci->slot == pci_other->slot && pci->function == pci_other->function);
 }
 
+/* by what is said of the source: a running guest's USB device has an address beside the ids that it was found by */
+static gboolean
+is_same_hostdev(gconstpointer wanted, gconstpointer other)
+{
+    const VbDomainHostdev *a = wanted, *b = other;
+    if (a->type != VB_DOMAIN_HOSTDEV_USB || a->type != b->type)
+        return vb_domain_hostdev_is_same(a, b);
+    if (a->has_usb_bus &&
+        (!b->has_usb_bus || a->usb_bus != b->usb_bus || a->usb_device != b->usb_device))
+        return FALSE;
+    return !a->has_usb_vendor || (b->has_usb_vendor && a->usb_vendor == b->usb_vendor &&
+                                  a->usb_product == b->usb_product);
+}
+
 static gboolean
 is_same_chr(gconstpointer wanted, gconstpointer other)
 {
@@ -107,7 +121,7 @@ static const QemuDeviceKind kinds[] = {
     ROW("sound", "sound", sounds, sound, SOUND, FALSE, NULL),
     ROW("audio", "audio", audios, audio, LAST, FALSE, NULL),
     ROW("video", "video", videos, video, VIDEO, FALSE, NULL),
-    ROW("hostdev", "hostdev", hostdevs, hostdev, HOSTDEV, FALSE, NULL),
+    ROW("hostdev", "hostdev", hostdevs, hostdev, HOSTDEV, FALSE, is_same_hostdev),
     ROW("redirdev", "redirdev", redirdevs, redirdev, REDIRDEV, FALSE, NULL),
     ROW("hub", "hub", hubs, hub, HUB, FALSE, NULL),
     ROW("watchdog", "watchdog", watchdogs, watchdog, WATCHDOG, FALSE, is_same_watchdog),
@@ -312,6 +326,30 @@ fail_net(const VbDomainNet *net, guint n_found, GError **error)
                         "(<null>)", mac, net->info.alias ? net->info.alias : "(<null>)");
 }
 
+/* Source: what libvirt says, by the kind of source */
+static gboolean
+fail_hostdev(const VbDomainHostdev *hostdev, GError **error)
+{
+    const VbDomainPciAddress *pci = &hostdev->pci;
+    if (hostdev->type == VB_DOMAIN_HOSTDEV_PCI)
+        return vb_error_set(error, VIR_ERR_DEVICE_MISSING,
+                            "host pci device %04x:%02x:%02x.%x not found", pci->domain, pci->bus,
+                            pci->slot, pci->function);
+    if (hostdev->type == VB_DOMAIN_HOSTDEV_USB && hostdev->has_usb_bus)
+        return vb_error_set(error, VIR_ERR_DEVICE_MISSING, "host usb device %03u.%03u not found",
+                            hostdev->usb_bus, hostdev->usb_device);
+    if (hostdev->type == VB_DOMAIN_HOSTDEV_USB)
+        return vb_error_set(error, VIR_ERR_DEVICE_MISSING,
+                            "host usb device vendor=0x%.4x product=0x%.4x not found",
+                            hostdev->usb_vendor, hostdev->usb_product);
+    if (hostdev->type == VB_DOMAIN_HOSTDEV_SCSI && !hostdev->iscsi_name)
+        return vb_error_set(error, VIR_ERR_DEVICE_MISSING,
+                            "host scsi device %s:%u:%u.%" G_GUINT64_FORMAT " not found",
+                            hostdev->scsi_adapter, hostdev->scsi_bus, hostdev->scsi_target,
+                            hostdev->scsi_unit);
+    return vb_error_set(error, VIR_ERR_DEVICE_MISSING, "matching hostdev device not found");
+}
+
 /* Source: what libvirt 9.0 says to detach-device of a device that is not there */
 static gboolean
 fail_missing(const QemuDevice *device, guint n_found, guint flags, GError **error)
@@ -322,6 +360,8 @@ fail_missing(const QemuDevice *device, guint n_found, guint flags, GError **erro
     switch (device->kind->class) {
     case VB_DOMAIN_CLASS_NET:
         return fail_net(device->device, n_found, error);
+    case VB_DOMAIN_CLASS_HOSTDEV:
+        return fail_hostdev(device->device, error);
     case VB_DOMAIN_CLASS_DISK:
         return vb_error_set(error, VIR_ERR_DEVICE_MISSING,
                             is_live ? "disk %s not found" : "no target device %s",

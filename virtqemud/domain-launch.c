@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "domain-start.h"
 #include "firmware/firmware.h"
+#include "hostdev.h"
 #include "monitor.h"
 #include "placement.h"
 #include "status.h"
@@ -65,6 +66,8 @@ launch(QemuTransition *start, QemuCaps *caps, GError **error)
         .incoming = start->image ? "defer" : NULL,
         .has_master_key = TRUE,
         .has_sandbox = TRUE,
+        .find_scsi = qemu_hostdev_find_scsi,
+        .scsi_data = domain->manager,
     };
     g_autoptr(QemuCommand) command = qemu_command_build(domain->live, caps, &options, error);
     if (!command || !qemu_status_write(domain, error))
@@ -77,15 +80,30 @@ launch(QemuTransition *start, QemuCaps *caps, GError **error)
     return qemu_status_write(domain, error) && qemu_monitor_open(domain, error);
 }
 
-/* ---- advice on placement ---- */
+/* ---- devices of the host; what was taken goes back when the start fails ---- */
+
+static void
+on_devices(QemuDomain *domain, GError *error, gpointer data)
+{
+    QemuTransition *start = data;
+    GError *failure = error ? g_error_copy(error) : NULL;
+    start->awaits_caps = FALSE;
+    if (start->error) { /* failed meanwhile: destroyed, or too late */
+        g_clear_error(&failure);
+        qemu_start_finish_failure(start);
+    } else if (failure || !launch(start, start->caps, &failure)) {
+        qemu_start_fail(start, failure);
+    }
+}
 
 static void
 go_on(QemuTransition *start)
 {
-    GError *failure = NULL;
-    if (!launch(start, start->caps, &failure))
-        qemu_start_fail(start, failure);
+    start->awaits_caps = TRUE;
+    qemu_hostdevs_take(start->domain, on_devices, start);
 }
+
+/* ---- advice on placement ---- */
 
 static void
 on_advice(const QemuAdvice *advice, gpointer data)

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "agent.h"
 #include "domain-private.h"
+#include "hostdev.h"
 #include "monitor.h"
 #include "prepare.h"
 #include "resctrl.h"
@@ -82,6 +83,7 @@ qemu_domain_clean_up(QemuDomain *domain)
                 owed_rows[row].func(owed + strlen(owed_rows[row].kind));
         }
     }
+    qemu_hostdevs_end(domain);
     g_ptr_array_set_size(domain->owed, 0);
     g_ptr_array_set_size(domain->taint, 0);
     g_clear_handle_id(&domain->reconnect_source, g_source_remove);

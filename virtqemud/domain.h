@@ -63,7 +63,7 @@ struct _QemuDomain {
     GPtrArray *taint;             /* char *: words of libvirt */
     char *auto_cpus, *auto_nodes; /* advice that it runs by (placement='auto'); NULL: none */
     GPtrArray *
-        owed; /* char *: clean-up due when the guest ends: "tap NAME", "file PATH", "dir PATH", "resctrl PATH" */
+        owed; /* char *: clean-up due when the guest ends: "tap NAME", "file PATH", "dir PATH", "resctrl PATH"; "hostdev ..." is a note alone */
     gboolean is_starting;
     gboolean is_shutting_down; /* system_powerdown was sent */
     gboolean has_fake_reboot;  /* reboot asked by the host: the guest's power-off starts it again */

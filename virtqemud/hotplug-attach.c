@@ -4,6 +4,7 @@
 #include "hotplug-private.h"
 
 #include "base/error.h"
+#include "hostdev.h"
 
 #include <string.h>
 
@@ -131,6 +132,8 @@ prepare_host(QemuPlug *plug, const QemuDevice *kind, gpointer device, GError **e
         return qemu_prepare_disk(device, error);
     case VB_DOMAIN_CLASS_NET:
         return qemu_prepare_net(plug->domain, device, plug->prepared, error);
+    case VB_DOMAIN_CLASS_HOSTDEV:
+        return qemu_prepare_hostdev(device, plug->prepared, error);
     case VB_DOMAIN_CLASS_CHANNEL:
         return qemu_prepare_channel(plug->domain, device, plug->prepared, error);
     }
@@ -208,6 +211,9 @@ drop_host_side(QemuPlug *plug)
         qemu_qmp_execute(domain->qmp, "closefd", arguments, QEMU_QMP_TIMEOUT_MS, NULL, NULL);
     }
     g_clear_pointer(&plug->prepared, qemu_prepared_free);
+    if (plug->has_taken)
+        qemu_hostdevs_return_one(domain, qemu_device_class(plug->device), plug->device->device);
+    plug->has_taken = FALSE;
     if (domain->live && plug->next_live && plug->alias &&
         qemu_device_find_alias(plug->next_live, plug->alias, &device) &&
         device.class == VB_DOMAIN_CLASS_NET)
@@ -261,7 +267,10 @@ make_plan(QemuPlug *plug, GPtrArray *steps, GPtrArray *names, GError **error)
     gpointer device = copy->device;
     g_autoptr(QemuCaps) caps = qemu_plug_get_caps(domain, error);
     g_autofree char *folder = qemu_manager_domain_dir(domain->manager, domain);
-    QemuCommandOptions options = {.domain_dir = folder, .monitor_fd = 0};
+    QemuCommandOptions options = {.domain_dir = folder,
+                                  .monitor_fd = 0,
+                                  .find_scsi = qemu_hostdev_find_scsi,
+                                  .scsi_data = domain->manager};
     Plan plan = {plug, device, steps, caps, &options, error};
     VbDomainDeviceInfo *info;
     if (!caps)
@@ -300,26 +309,53 @@ find_drive(QemuPlug *plug)
     return drive && drive->device == disk->device ? drive : NULL;
 }
 
-void
-qemu_plug_attach(QemuPlug *plug)
+static void
+fail(QemuPlug *plug, GError *error)
 {
+    drop_host_side(plug);
+    qemu_plug_finish(plug, error);
+}
+
+/* The host's device is the guest's by now. */
+static void
+on_taken(QemuDomain *domain, GError *failure, gpointer data)
+{
+    QemuPlug *plug = data;
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) steps = NULL;
-    VbDomainDisk *drive = find_drive(plug);
-    GError *error = NULL;
-    if (drive) {
-        qemu_plug_change_medium(plug, drive);
+    g_autoptr(GPtrArray) steps = qemu_command_plug_steps_new();
+    GError *error = failure ? g_error_copy(failure) : NULL;
+    plug->has_taken = !failure;
+    if (plug->is_ended && plug->has_taken) /* what the guest itself has not got */
+        qemu_hostdevs_return_one(domain, qemu_device_class(plug->device), plug->device->device);
+    if (!qemu_plug_resume(plug)) {
+        g_clear_error(&error);
         return;
     }
-    steps = qemu_command_plug_steps_new();
-    if (check_class(plug->device, &error) && plug->domain->qmp &&
+    if (!error && qemu_domain_check_active(domain, &error) && domain->qmp &&
         make_plan(plug, steps, names, &error)) {
         qemu_plug_execute(plug, g_steal_pointer(&steps), on_added);
         return;
     }
     if (!error)
         vb_error_set(&error, VIR_ERR_OPERATION_FAILED,
-                     "the monitor of domain '%s' is not connected", plug->domain->name);
-    drop_host_side(plug);
-    qemu_plug_finish(plug, error);
+                     "the monitor of domain '%s' is not connected", domain->name);
+    fail(plug, error);
+}
+
+void
+qemu_plug_attach(QemuPlug *plug)
+{
+    VbDomainDisk *drive = find_drive(plug);
+    GError *error = NULL;
+    if (drive) {
+        qemu_plug_change_medium(plug, drive);
+        return;
+    }
+    if (!check_class(plug->device, &error)) {
+        fail(plug, error);
+        return;
+    }
+    plug->is_pending = TRUE;
+    qemu_hostdevs_take_one(plug->domain, qemu_device_class(plug->device), plug->device->device,
+                           on_taken, plug);
 }

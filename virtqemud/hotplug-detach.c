@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "hostdev.h"
 
 #include <string.h>
 
@@ -129,7 +130,10 @@ qemu_plug_release_tap(QemuDomain *domain, const VbDomainNet *net)
 static void
 release_host_side(QemuDomain *domain, const VbDomainDevice *device)
 {
-    const QemuCommandOptions options = {.domain_dir = "/", .monitor_fd = -1};
+    const QemuCommandOptions options = {.domain_dir = "/",
+                                        .monitor_fd = -1,
+                                        .find_scsi = qemu_hostdev_find_scsi,
+                                        .scsi_data = domain->manager};
     g_autoptr(GError) error = NULL;
     g_autoptr(QemuCaps) caps = qemu_plug_get_caps(domain, &error);
     g_autoptr(GPtrArray) steps = NULL;
@@ -167,6 +171,7 @@ qemu_hotplug_deleted(QemuDomain *domain, const char *alias)
     release_host_side(domain, &device);
     if (device.class == VB_DOMAIN_CLASS_NET)
         qemu_plug_release_tap(domain, device.device);
+    qemu_hostdevs_return_one(domain, (int)device.class, device.device);
     qemu_device_drop_any(domain->live, &device);
     qemu_domain_emit(domain, "device-removed", g_variant_new_parsed("{'devAlias': <%s>}", name));
     qemu_domain_save(domain);

@@ -33,6 +33,7 @@ struct _QemuPlug {
     QemuPrepared *prepared;
     char *waits_for; /* alias of a device that is being removed */
     gboolean is_gone, is_answered;
+    gboolean has_taken; /* a device of the host: it goes back when this fails */
     guint timer;
     char *pty; /* that the emulator opened */
 };
@@ -45,6 +46,8 @@ void qemu_plug_undo(QemuDomain *domain, const GPtrArray *steps, guint n);
 /* (transfer full): of the running guest's emulator; NULL with @error */
 QemuCaps *qemu_plug_get_caps(QemuDomain *domain, GError **error);
 /* Takes @arguments. Returns: (transfer none): the step, in @steps */
+/* Something else than the monitor was waited for. FALSE: the plug has ended meanwhile, and is freed. */
+gboolean qemu_plug_resume(QemuPlug *plug);
 QemuPlugStep *qemu_plug_add_step(GPtrArray *steps, const char *command, char *arguments);
 
 void qemu_plug_release_tap(QemuDomain *domain, const VbDomainNet *net); /* before the guest ends */

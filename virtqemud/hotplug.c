@@ -159,6 +159,16 @@ next_step(QemuPlug *plug)
     }
 }
 
+gboolean
+qemu_plug_resume(QemuPlug *plug)
+{
+    plug->is_pending = FALSE;
+    if (!plug->is_ended)
+        return TRUE;
+    plug_free(plug);
+    return FALSE;
+}
+
 void
 qemu_plug_execute(QemuPlug *plug, GPtrArray *steps, QemuPlugStepsDone done)
 {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "define.h"
 #include "domain-private.h"
+#include "hostdev.h"
 #include "save.h"
 #include "store/store.h"
 
@@ -126,6 +127,7 @@ qemu_manager_free(QemuManager *manager)
         qemu_domain_drop_stop(value);
         qemu_domain_let_go(value);
     }
+    qemu_hostdevs_free(manager);
     g_hash_table_unref(manager->by_id);
     g_hash_table_unref(manager->by_name);
     g_hash_table_unref(manager->by_uuid);

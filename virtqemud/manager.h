@@ -23,6 +23,15 @@ typedef struct {
 
 typedef void (*QemuConfined)(gpointer done_data);
 
+/* to virtnodedevd: a guest gets PCI devices, or gives them back */
+typedef struct {
+    const char *domain;
+    GVariant *devices;            /* a(sb): address, managed; NULL: they go back */
+    gboolean is_noted;            /* it has them already */
+    const char *const *addresses; /* that go back; none: all */
+} QemuHandOver;
+typedef void (*QemuHandedOver)(const GError *error, gpointer done_data);
+
 /* All from the loop. Any member may be NULL. An event's effects on properties are told before the event. */
 typedef struct {
     void (*added)(QemuDomain *domain, gpointer data);
@@ -40,6 +49,9 @@ typedef struct {
     /* a new emulator gets a control group of its own; @done exactly once, later or at once */
     void (*confine)(QemuDomain *domain, pid_t pid, QemuConfined done, gpointer done_data,
                     gpointer data);
+    /* @done exactly once, later or at once. Errors: virtnodedevd's; RPC it cannot be reached */
+    void (*hand_over)(const QemuHandOver *request, QemuHandedOver done, gpointer done_data,
+                      gpointer data);
 } QemuManagerListener;
 
 struct _QemuManager {
@@ -55,6 +67,7 @@ struct _QemuManager {
     GHashTable *by_id;   /* id -> QemuDomain: running or starting */
     VbEvents *events;
     VbStoreLog *definitions; /* of config_dir */
+    GHashTable *holders;     /* hostdev.c: name -> guest with PCI devices of the host */
     VbJobs *jobs;            /* long operations, and those that ended within the hour */
     int next_id;
     guint n_recovering; /* guests whose monitor is being reconnected */

@@ -172,6 +172,19 @@ qemu_prepare_channel(QemuDomain *domain, VbDomainChr *channel, QemuPrepared *pre
     return TRUE;
 }
 
+gboolean
+qemu_prepare_hostdev(const VbDomainHostdev *hostdev, QemuPrepared *prepared, GError **error)
+{
+    static const char node[] = "/dev/vhost-scsi";
+    if (hostdev->type != VB_DOMAIN_HOSTDEV_SCSI_HOST)
+        return TRUE;
+    int fd = open(node, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return vb_error_set_errno(error, errno, "cannot open '%s'", node);
+    qemu_prepared_add_device_fd(prepared, QEMU_COMMAND_FD_VHOST, hostdev->info.alias, fd);
+    return TRUE;
+}
+
 static gboolean
 make_channels(QemuDomain *domain, QemuPrepared *prepared, GError **error)
 {
@@ -239,6 +252,11 @@ qemu_prepare(QemuDomain *domain, GError **error)
         !make_master_key(domain, error) || !make_memory_folder(domain, error) ||
         !make_channels(domain, prepared, error) || !qemu_prepare_graphics(domain, error))
         return NULL;
+    VB_DOMAIN_EACH(VbDomainHostdev, hostdev, domain->live->hostdevs)
+    {
+        if (!qemu_prepare_hostdev(hostdev, prepared, error))
+            return NULL;
+    }
     VB_DOMAIN_EACH(VbDomainNet, net, domain->live->nets)
     {
         if (!qemu_prepare_net(domain, net, prepared, error))

@@ -28,6 +28,10 @@ gboolean qemu_prepare_disk(VbDomainDisk *disk, GError **error);
 gboolean qemu_prepare_channel(QemuDomain *domain, VbDomainChr *channel, QemuPrepared *prepared,
                               GError **error);
 
+/* the kernel's side of a vhost target; others need nothing */
+gboolean qemu_prepare_hostdev(const VbDomainHostdev *hostdev, QemuPrepared *prepared,
+                              GError **error);
+
 /* net.c: taps of <interface>; nothing for kinds that need none */
 gboolean qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared,
                           GError **error);

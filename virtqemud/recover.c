@@ -4,6 +4,7 @@
  * log and not yet in the file happened, and was told. */
 #include "base/error.h"
 #include "domain-private.h"
+#include "hostdev.h"
 #include "monitor.h"
 #include "save.h"
 #include "status.h"
@@ -358,4 +359,5 @@ qemu_manager_recover(QemuManager *manager)
     }
     sweep_pidfiles(manager);
     qemu_snapshots_recover_all(manager);
+    qemu_hostdevs_recover(manager);
 }

@@ -30,8 +30,8 @@ is_same_scsi(const VbDomainHostdev *a, const VbDomainHostdev *b)
            a->scsi_target == b->scsi_target && a->scsi_unit == b->scsi_unit;
 }
 
-static gboolean
-is_same(const VbDomainHostdev *a, const VbDomainHostdev *b)
+gboolean
+vb_domain_hostdev_is_same(const VbDomainHostdev *a, const VbDomainHostdev *b)
 {
     if (a->type != b->type)
         return FALSE;
@@ -87,7 +87,7 @@ validate_one(const VbDomainDef *def, guint i, GError **error)
     for (guint j = 0; j < i; j++) {
         const VbDomainHostdev *other = g_ptr_array_index(def->hostdevs, j);
 
-        if (is_same(hostdev, other))
+        if (vb_domain_hostdev_is_same(hostdev, other))
             return vb_error_set(error, VIR_ERR_XML_ERROR,
                                 "Hostdev already exists in the domain configuration");
         if (hostdev->ramfb == VB_TRISTATE_YES && other->ramfb == VB_TRISTATE_YES)

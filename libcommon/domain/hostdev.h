@@ -83,6 +83,8 @@ typedef struct {
     VbDomainDeviceInfo info;
 } VbDomainMemoryDevice;
 
+/* the same device of the host */
+gboolean vb_domain_hostdev_is_same(const VbDomainHostdev *a, const VbDomainHostdev *b);
 extern const VbEnum vb_domain_hostdev_type_enum;
 extern const VbXmlType vb_domain_hostdev_type, vb_domain_filesystem_type,
     vb_domain_memory_device_type;

@@ -24,6 +24,7 @@ struct _QemuBus {
     GHashTable *callers;             /* who end guests with their connection; set of AutoDestroy */
     GHashTable *domains;             /* QemuDomain -> VbObject */
     guint version;                   /* of the default emulator; 0: not known */
+    struct _QemuBusNodedev *nodedev; /* whom hostdev.c asks */
     QemuBusScopes *scopes;           /* NULL: without a bus */
     GSList *stops;                   /* of QemuBusStop: callers that wait until no guest runs */
     struct _VbHostWatch *host_watch; /* NULL: the kernel's events cannot be heard */
@@ -79,6 +80,13 @@ GVariant *qemu_bus_method_get_all_stats(gpointer data, VbCall *call, GVariant *a
                                         GError **error);
 
 /* bus-scope.c */
+/* bus-nodedev.c */
+typedef struct _QemuBusNodedev QemuBusNodedev;
+QemuBusNodedev *qemu_bus_nodedev_new(GDBusConnection *connection); /* NULL: without a bus */
+void qemu_bus_nodedev_free(QemuBusNodedev *nodedev);
+void qemu_bus_hand_over(QemuBusNodedev *nodedev, const QemuHandOver *request, QemuHandedOver done,
+                        gpointer data);
+
 QemuBusScopes *qemu_bus_scopes_new(GDBusConnection *connection, gboolean is_session);
 void qemu_bus_scopes_free(QemuBusScopes *scopes);
 void qemu_bus_confine(QemuBusScopes *scopes, QemuDomain *domain, pid_t pid, QemuConfined done,

@@ -242,6 +242,12 @@ confine(QemuDomain *domain, pid_t pid, QemuConfined done, gpointer done_data, gp
         done(done_data);
 }
 
+static void
+hand_over(const QemuHandOver *request, QemuHandedOver done, gpointer done_data, gpointer data)
+{
+    qemu_bus_hand_over(((QemuBus *)data)->nodedev, request, done, done_data);
+}
+
 static const QemuManagerListener listener = {
     .added = domain_added,
     .removed = domain_removed,
@@ -254,6 +260,7 @@ static const QemuManagerListener listener = {
     .hold = hold,
     .release = release,
     .confine = confine,
+    .hand_over = hand_over,
 };
 
 /* Probing the default emulator: its version is a property, and the first guest need not wait for it. */
@@ -311,6 +318,7 @@ qemu_bus_new(VbService *service, QemuManager *manager)
     bus->root = vb_service_export(service, QEMU_BUS_ROOT, interfaces, bus);
     if (vb_service_bus(service))
         bus->scopes = qemu_bus_scopes_new(vb_service_bus(service), vb_service_is_session(service));
+    bus->nodedev = qemu_bus_nodedev_new(vb_service_bus(service));
     ask_version(bus);
     watch_host(bus);
     qemu_manager_set_listener(manager, &listener, bus);
@@ -327,6 +335,7 @@ qemu_bus_free(QemuBus *bus)
     qemu_bus_drop_stops(bus);
     qemu_bus_scopes_free(bus->scopes);
     qemu_manager_set_listener(bus->manager, &nobody, NULL);
+    qemu_bus_nodedev_free(bus->nodedev);
     vb_jobs_set_listener(bus->manager->jobs, NULL, NULL);
     qemu_bus_forget_callers(bus);
     g_hash_table_unref(bus->callers);

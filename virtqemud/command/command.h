@@ -42,7 +42,8 @@ typedef struct {
     char *(*find_secret)(const QemuSecret *secret, gpointer data);
     gpointer secret_data;
     /* Returns (transfer full): the node of a SCSI unit of the host, "/dev/sg2"; NULL: there is none */
-    char *(*find_scsi)(const VbDomainHostdev *hostdev);
+    char *(*find_scsi)(const VbDomainHostdev *hostdev, gpointer data);
+    gpointer scsi_data;
     gboolean has_sandbox; /* -sandbox on,...: qemu.conf's seccomp_sandbox */
 } QemuCommandOptions;
 

@@ -106,7 +106,9 @@ take_scsi_node(QemuBuild *build, const VbDomainHostdev *hostdev, const char *nod
 
     vb_json_begin_object(json, NULL);
     if (!hostdev->iscsi_name) {
-        path = build->options->find_scsi ? build->options->find_scsi(hostdev) : NULL;
+        path = build->options->find_scsi
+                   ? build->options->find_scsi(hostdev, build->options->scsi_data)
+                   : NULL;
         if (!path)
             return vb_error_set(error, VIR_ERR_OPERATION_FAILED,
                                 "SCSI device '%s:%u:%u:%" G_GUINT64_FORMAT "': not found",

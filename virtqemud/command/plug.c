@@ -17,6 +17,7 @@ static const ClassBuilder builders[VB_DOMAIN_CLASS_LAST] = {
     [VB_DOMAIN_CLASS_WATCHDOG] = qemu_build_watchdogs,
     [VB_DOMAIN_CLASS_RNG] = qemu_build_rngs,
     [VB_DOMAIN_CLASS_REDIRDEV] = qemu_build_redirdevs,
+    [VB_DOMAIN_CLASS_HOSTDEV] = qemu_build_hostdevs,
     [VB_DOMAIN_CLASS_VSOCK] = qemu_build_vsock,
 };
 
@@ -49,10 +50,11 @@ static void
 narrow(VbDomainDef *def, const VbDomainDevice *device, GPtrArray *alone)
 {
     GPtrArray **lists[VB_DOMAIN_CLASS_LAST] = {
-        [VB_DOMAIN_CLASS_DISK] = &def->disks,     [VB_DOMAIN_CLASS_NET] = &def->nets,
-        [VB_DOMAIN_CLASS_SERIAL] = &def->serials, [VB_DOMAIN_CLASS_CHANNEL] = &def->channels,
-        [VB_DOMAIN_CLASS_INPUT] = &def->inputs,   [VB_DOMAIN_CLASS_WATCHDOG] = &def->watchdogs,
-        [VB_DOMAIN_CLASS_RNG] = &def->rngs,       [VB_DOMAIN_CLASS_REDIRDEV] = &def->redirdevs,
+        [VB_DOMAIN_CLASS_DISK] = &def->disks,       [VB_DOMAIN_CLASS_NET] = &def->nets,
+        [VB_DOMAIN_CLASS_SERIAL] = &def->serials,   [VB_DOMAIN_CLASS_CHANNEL] = &def->channels,
+        [VB_DOMAIN_CLASS_INPUT] = &def->inputs,     [VB_DOMAIN_CLASS_WATCHDOG] = &def->watchdogs,
+        [VB_DOMAIN_CLASS_RNG] = &def->rngs,         [VB_DOMAIN_CLASS_REDIRDEV] = &def->redirdevs,
+        [VB_DOMAIN_CLASS_HOSTDEV] = &def->hostdevs,
     };
 
     g_ptr_array_add(alone, device->device);

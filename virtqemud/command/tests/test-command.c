@@ -44,7 +44,7 @@ find_secret(const QemuSecret *secret, gpointer data)
 }
 
 static char *
-find_scsi(const VbDomainHostdev *hostdev)
+find_scsi(const VbDomainHostdev *hostdev, gpointer data)
 {
     return g_strdup("/dev/sg0");
 }
