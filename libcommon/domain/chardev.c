@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tables of serial ports, parallel ports, consoles and channels, and of their host side. */
-#include "domain/domain.h"
+#include "domain/tables.h"
+
+/* words of attributes that stay text */
+WORDS(chr_mode_words, "mode", "connect", "bind");
+WORDS(mouse_mode_words, "mouse mode", "client", "server");
 
 VB_ENUM(vb_domain_chr_type_enum, "character device type", NULL, "null", "vc", "pty", "dev", "file",
         "pipe", "stdio", "udp", "tcp", "unix", "spicevmc", "spiceport", "nmdm", "qemu-vdagent",
@@ -12,7 +16,7 @@ VB_ENUM(vb_domain_console_target_enum, "target type", NULL, "serial", "xen", "um
 VB_ENUM(vb_domain_channel_target_enum, "target type", NULL, "guestfwd", "virtio", "xen");
 
 static const VbXmlField endpoint_fields[] = {
-    VB_XML_STR(VbDomainChrEndpoint, mode, "@mode"),
+    VB_XML_STR(VbDomainChrEndpoint, mode, "@mode", .enumeration = &chr_mode_words),
     VB_XML_STR(VbDomainChrEndpoint, host, "@host"),
     VB_XML_STR(VbDomainChrEndpoint, service, "@service"),
 };
@@ -26,7 +30,7 @@ static const VbXmlField source_fields[] = {
     VB_XML_STR(S, channel, "source/@channel", WHEN(BIT(SPICEPORT) | BIT(DBUS))),
     VB_XML_STR(S, master, "source/@master", WHEN(BIT(NMDM))),
     VB_XML_STR(S, slave, "source/@slave", WHEN(BIT(NMDM))),
-    VB_XML_STR(S, mode, "source/@mode", WHEN(BIT(TCP) | BIT(UNIX))),
+    VB_XML_STR(S, mode, "source/@mode", WHEN(BIT(TCP) | BIT(UNIX)), .enumeration = &chr_mode_words),
     VB_XML_STR(S, path, "source/@path", WHEN(BIT(PTY)), .flags = VB_XML_LIVE_ONLY),
     VB_XML_STR(S, path, "source/@path", WHEN(BIT(DEV) | BIT(FILE) | BIT(PIPE) | BIT(UNIX))),
     VB_XML_SWITCH(S, append, "source/@append", WHEN(BIT(FILE) | BIT(PTY) | BIT(PIPE) | BIT(UNIX))),
@@ -38,8 +42,10 @@ static const VbXmlField source_fields[] = {
                 VB_XML_HAS(S, has_reconnect_timeout), WHEN(BIT(TCP) | BIT(UNIX))),
     VB_XML_LIST(S, seclabels, "source/seclabel", vb_domain_source_seclabel_type, WHEN(~BIT(UDP))),
     VB_XML_LIST(S, udp, "source", endpoint_type, WHEN(BIT(UDP))),
-    VB_XML_BOOL(S, clipboard, "source/clipboard/@copypaste", WHEN(BIT(QEMU_VDAGENT))),
-    VB_XML_STR(S, mouse_mode, "source/mouse/@mode", WHEN(BIT(QEMU_VDAGENT))),
+    VB_XML_BOOL(S, clipboard, "source/clipboard/@copypaste", WHEN(BIT(QEMU_VDAGENT)),
+                .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_STR(S, mouse_mode, "source/mouse/@mode", WHEN(BIT(QEMU_VDAGENT)),
+               .enumeration = &mouse_mode_words, .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_STR(S, protocol, "protocol/@type", WHEN(BIT(TCP))),
     VB_XML_STR(S, log_file, "log/@file"),
     VB_XML_SWITCH(S, log_append, "log/@append"),

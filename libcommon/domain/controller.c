@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Table of <controller>. */
-#include "domain/domain.h"
+#include "domain/tables.h"
+
+/* words of attributes that stay text */
+WORDS(pci_model_name_words, "PCI controller model name", "pci-bridge", "i82801b11-bridge",
+      "pcie-pci-bridge", "ioh3420", "x3130-upstream", "xio3130-downstream", "pxb", "pxb-pcie",
+      "pcie-root-port", "spapr-pci-host-bridge", "none");
 
 VB_ENUM(vb_domain_controller_type_enum, "controller type", "ide", "fdc", "scsi", "sata",
         "virtio-serial", "ccid", "usb", "pci", "xenbus", "isa", "nvme");
@@ -52,7 +57,8 @@ static const VbXmlField controller_fields[] = {
     VB_XML_UINT(C, vectors, "@vectors", VB_XML_HAS(C, has_vectors), ZERO),
     MORE(xenbus, WHEN(XENBUS)),
     VB_XML_STR(C, pci_model_name, "model/@name", WHEN(PCI),
-               .doc = "The device that QEMU uses for the controller."),
+               .doc = "The device that QEMU uses for the controller.",
+               .enumeration = &pci_model_name_words),
     TARGET(chassis_nr, "target/@chassisNr", .min = 1, .max = 255),
     TARGET(chassis, "target/@chassis", .max = 255, ZERO),
     TARGET(port, "target/@port", .max = 255, .flags = VB_XML_HEX | VB_XML_ZERO_IS_VALUE,

@@ -2,6 +2,12 @@
 /* Tables of <cpu> and <features>. */
 #include "domain/tables.h"
 
+/* words of attributes that stay text */
+WORDS(msrs_words, "msrs", "ignore", "fault");
+WORDS(caps_policy_words, "capabilities policy", "default", "allow", "deny");
+WORDS(cfpc_words, "cfpc", "broken", "workaround", "fixed");
+WORDS(ibs_words, "ibs", "broken", "workaround", "fixed-ibs", "fixed-ccd", "fixed-na");
+
 VB_ENUM(vb_domain_cpu_mode_enum, "CPU mode", NULL, "custom", "host-model", "host-passthrough",
         "maximum");
 VB_ENUM(vb_domain_cpu_match_enum, "CPU match", NULL, "minimum", "exact", "strict");
@@ -10,10 +16,6 @@ VB_ENUM(vb_domain_cpu_policy_enum, "CPU feature policy", NULL, "force", "require
         "disable", "forbid");
 
 /* words of attributes that stay text */
-#define WORDS(symbol, title, ...)                                                                  \
-    static const char *const symbol##_nicks[] = {__VA_ARGS__};                                     \
-    static const VbEnum symbol = {title, symbol##_nicks, G_N_ELEMENTS(symbol##_nicks)}
-
 VB_ENUM(vb_domain_memory_access_enum, "memory access", "shared", "private");
 WORDS(cache_mode_enum, "CPU cache mode", "emulate", "passthrough", "disable");
 WORDS(physical_bits_enum, "CPU physical bits mode", "emulate", "passthrough");
@@ -33,7 +35,8 @@ static const VbXmlField feature_fields[] = {
 static VB_XML_TYPE(feature_type, VbDomainCpuFeature, "feature", feature_fields);
 
 static const VbXmlField distance_fields[] = {
-    VB_XML_UINT(VbDomainNumaDistance, id, "@id", VB_XML_HAS(VbDomainNumaDistance, has_id), ZERO),
+    VB_XML_UINT(VbDomainNumaDistance, id, "@id", VB_XML_HAS(VbDomainNumaDistance, has_id),
+                .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_UINT(VbDomainNumaDistance, value, "@value"),
 };
 static VB_XML_TYPE(distance_type, VbDomainNumaDistance, "sibling", distance_fields);
@@ -65,12 +68,14 @@ static VB_XML_TYPE(cell_type, C, "cell", cell_fields);
 
 static const VbXmlField link_fields[] = {
     VB_XML_UINT(VbDomainNumaLink, initiator, "@initiator",
-                VB_XML_HAS(VbDomainNumaLink, has_initiator), ZERO),
+                VB_XML_HAS(VbDomainNumaLink, has_initiator),
+                .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_UINT(VbDomainNumaLink, target, "@target", VB_XML_HAS(VbDomainNumaLink, has_initiator),
-                ZERO),
+                .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_UINT(VbDomainNumaLink, cache, "@cache"),
-    VB_XML_STR(VbDomainNumaLink, type, "@type", .enumeration = &link_type_enum),
-    VB_XML_UINT64(VbDomainNumaLink, value, "@value"),
+    VB_XML_STR(VbDomainNumaLink, type, "@type", .enumeration = &link_type_enum,
+               .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_UINT64(VbDomainNumaLink, value, "@value", .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_STR(VbDomainNumaLink, unit, "@unit"),
 };
 static VB_XML_TYPE(latency_type, VbDomainNumaLink, "latency", link_fields);
@@ -87,14 +92,18 @@ static const VbXmlField cpu_fields[] = {
     VB_XML_STR(C, fallback, "model/@fallback", .enumeration = &fallback_enum),
     VB_XML_STR(C, model_vendor_id, "model/@vendor_id"),
     VB_XML_STR(C, vendor, "vendor"),
-    VB_XML_UINT(C, sockets, "topology/@sockets", .flags = VB_XML_NOT_ZERO),
+    VB_XML_UINT(C, sockets, "topology/@sockets",
+                .flags = VB_XML_REQUIRED_IN_ELEMENT | VB_XML_NOT_ZERO),
     VB_XML_UINT(C, dies, "topology/@dies", .flags = VB_XML_NOT_ZERO),
     VB_XML_UINT(C, clusters, "topology/@clusters", .flags = VB_XML_NOT_ZERO),
-    VB_XML_UINT(C, cores, "topology/@cores", .flags = VB_XML_NOT_ZERO),
-    VB_XML_UINT(C, threads, "topology/@threads", .flags = VB_XML_NOT_ZERO),
+    VB_XML_UINT(C, cores, "topology/@cores", .flags = VB_XML_REQUIRED_IN_ELEMENT | VB_XML_NOT_ZERO),
+    VB_XML_UINT(C, threads, "topology/@threads",
+                .flags = VB_XML_REQUIRED_IN_ELEMENT | VB_XML_NOT_ZERO),
     VB_XML_INT(C, cache_level, "cache/@level", VB_XML_HAS(C, has_cache_level), ZERO),
-    VB_XML_STR(C, cache_mode, "cache/@mode", .enumeration = &cache_mode_enum),
-    VB_XML_STR(C, maxphysaddr_mode, "maxphysaddr/@mode", .enumeration = &physical_bits_enum),
+    VB_XML_STR(C, cache_mode, "cache/@mode", .enumeration = &cache_mode_enum,
+               .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_STR(C, maxphysaddr_mode, "maxphysaddr/@mode", .enumeration = &physical_bits_enum,
+               .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_UINT(C, maxphysaddr_bits, "maxphysaddr/@bits"),
     VB_XML_UINT(C, maxphysaddr_limit, "maxphysaddr/@limit"),
     VB_XML_LIST(C, features, "feature", feature_type),
@@ -118,15 +127,17 @@ static const VbXmlField hyperv_fields[] = {
     SWITCH(runtime),
     SWITCH(synic),
     SWITCH(stimer),
-    VB_XML_SWITCH(H, stimer_direct, "stimer/direct/@state"),
+    VB_XML_SWITCH(H, stimer_direct, "stimer/direct/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
     SWITCH(reset),
     SWITCH(vendor_id),
     VB_XML_STR(H, vendor_id_value, "vendor_id/@value"),
     SWITCH(frequencies),
     SWITCH(reenlightenment),
     SWITCH(tlbflush),
-    VB_XML_SWITCH(H, tlbflush_direct, "tlbflush/direct/@state"),
-    VB_XML_SWITCH(H, tlbflush_extended, "tlbflush/extended/@state"),
+    VB_XML_SWITCH(H, tlbflush_direct, "tlbflush/direct/@state",
+                  .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_SWITCH(H, tlbflush_extended, "tlbflush/extended/@state",
+                  .flags = VB_XML_REQUIRED_IN_ELEMENT),
     SWITCH(ipi),
     SWITCH(evmcs),
     SWITCH(avic),
@@ -137,18 +148,20 @@ static VB_XML_TYPE(hyperv_type, H, "hyperv", hyperv_fields, .doc = "Hyper-V enli
 
 #define K VbDomainKvm
 static const VbXmlField kvm_fields[] = {
-    VB_XML_SWITCH(K, hidden, "hidden/@state"),
-    VB_XML_SWITCH(K, hint_dedicated, "hint-dedicated/@state"),
-    VB_XML_SWITCH(K, poll_control, "poll-control/@state"),
-    VB_XML_SWITCH(K, pv_ipi, "pv-ipi/@state"),
-    VB_XML_SWITCH(K, dirty_ring, "dirty-ring/@state"),
+    VB_XML_SWITCH(K, hidden, "hidden/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_SWITCH(K, hint_dedicated, "hint-dedicated/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_SWITCH(K, poll_control, "poll-control/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_SWITCH(K, pv_ipi, "pv-ipi/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_SWITCH(K, dirty_ring, "dirty-ring/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_UINT(K, dirty_ring_size, "dirty-ring/@size"),
 };
 static VB_XML_TYPE(kvm_type, K, "kvm", kvm_fields);
 
 static const VbXmlField xen_fields[] = {
-    VB_XML_SWITCH(VbDomainXenFeatures, e820_host, "e820_host/@state"),
-    VB_XML_SWITCH(VbDomainXenFeatures, passthrough, "passthrough/@state"),
+    VB_XML_SWITCH(VbDomainXenFeatures, e820_host, "e820_host/@state",
+                  .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_SWITCH(VbDomainXenFeatures, passthrough, "passthrough/@state",
+                  .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_STR(VbDomainXenFeatures, passthrough_mode, "passthrough/@mode"),
 };
 static VB_XML_TYPE(xen_type, VbDomainXenFeatures, "xen", xen_fields);
@@ -161,7 +174,7 @@ static VB_XML_TYPE(hpt_type, VbDomainHpt, "hpt", hpt_fields);
 
 #define CAP(number, name) VB_XML_SWITCH(VbDomainContainerCaps, states[number], name "/@state")
 static const VbXmlField container_caps_fields[] = {
-    VB_XML_STR(VbDomainContainerCaps, policy, "@policy"),
+    VB_XML_STR(VbDomainContainerCaps, policy, "@policy", .enumeration = &caps_policy_words),
     CAP(0, "audit_control"),
     CAP(1, "audit_write"),
     CAP(2, "block_suspend"),
@@ -230,20 +243,21 @@ static const VbXmlField features_fields[] = {
     VB_XML_STR(F, tseg_unit, "smm/tseg/@unit"),
     VB_XML_STR(F, ioapic_driver, "ioapic/@driver", .enumeration = &ioapic_enum),
     VB_XML_STRUCT(F, hpt, "hpt", hpt_type),
-    VB_XML_SWITCH(F, htm, "htm/@state"),
-    VB_XML_SWITCH(F, nested_hv, "nested-hv/@state"),
+    VB_XML_SWITCH(F, htm, "htm/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_SWITCH(F, nested_hv, "nested-hv/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_PRESENT(F, has_vmcoreinfo, "vmcoreinfo"),
     VB_XML_SWITCH(F, vmcoreinfo, "vmcoreinfo/@state"),
-    VB_XML_STR(F, msrs_unknown, "msrs/@unknown"),
-    VB_XML_SWITCH(F, ccf_assist, "ccf-assist/@state"),
-    VB_XML_STR(F, cfpc, "cfpc/@value"),
-    VB_XML_STR(F, sbbc, "sbbc/@value"),
-    VB_XML_STR(F, ibs, "ibs/@value"),
+    VB_XML_STR(F, msrs_unknown, "msrs/@unknown", .enumeration = &msrs_words,
+               .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_SWITCH(F, ccf_assist, "ccf-assist/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_STR(F, cfpc, "cfpc/@value", .enumeration = &cfpc_words),
+    VB_XML_STR(F, sbbc, "sbbc/@value", .enumeration = &cfpc_words),
+    VB_XML_STR(F, ibs, "ibs/@value", .enumeration = &ibs_words),
     VB_XML_SIZE(F, tcg_tb_cache_kib, "tcg/tb-cache"),
     VB_XML_PRESENT(F, has_async_teardown, "async-teardown"),
     VB_XML_BOOL(F, async_teardown, "async-teardown/@enabled"),
     VB_XML_SWITCH(F, ps2, "ps2/@state"),
-    VB_XML_SWITCH(F, ras, "ras/@state"),
+    VB_XML_SWITCH(F, ras, "ras/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_STRUCT(F, capabilities, "capabilities", container_caps_type),
 };
 VB_XML_TYPE(vb_domain_features_type, F, "features", features_fields,

@@ -53,7 +53,8 @@ VB_XML_TYPE(vb_domain_address_type, VbDomainAddress, "address", address_fields,
 
 static const VbXmlField info_fields[] = {
     VB_XML_UINT(VbDomainDeviceInfo, boot_order, "boot/@order", .min = 1, .max = G_MAXINT,
-                .doc = "Place in the order in which the firmware tries to boot."),
+                .doc = "Place in the order in which the firmware tries to boot.",
+                .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_STR(VbDomainDeviceInfo, loadparm, "boot/@loadparm"),
     VB_XML_STR(
         VbDomainDeviceInfo, alias, "alias/@name", .flags = VB_XML_NOT_COMPARED,

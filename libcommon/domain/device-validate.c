@@ -39,6 +39,9 @@ validate_controller(const VbDomainController *controller, GError **error)
                              (controller->pci_model == VB_DOMAIN_PCI_MODEL_ROOT ||
                               controller->pci_model == VB_DOMAIN_PCI_MODEL_PCIE_ROOT);
 
+    if (is_root && controller->index != 0)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "pci-root and pcie-root controllers should have index 0");
     if (is_root && controller->info.address.type != VB_DOMAIN_ADDRESS_NONE)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "pci-root and pcie-root controllers should not have an address");
@@ -61,9 +64,10 @@ static gboolean
 validate_scsi(const VbDomainController *controller, GError **error)
 {
     const int model = controller->scsi_model;
-    const gboolean is_virtio = model == VB_DOMAIN_SCSI_MODEL_VIRTIO_SCSI ||
-                               model == VB_DOMAIN_SCSI_MODEL_VIRTIO_TRANSITIONAL ||
-                               model == VB_DOMAIN_SCSI_MODEL_VIRTIO_NON_TRANSITIONAL;
+    const gboolean is_virtio = controller->type == VB_DOMAIN_CONTROLLER_SCSI &&
+                               (model == VB_DOMAIN_SCSI_MODEL_VIRTIO_SCSI ||
+                                model == VB_DOMAIN_SCSI_MODEL_VIRTIO_TRANSITIONAL ||
+                                model == VB_DOMAIN_SCSI_MODEL_VIRTIO_NON_TRANSITIONAL);
     const struct {
         gboolean is_there;
         const char *name;
@@ -72,13 +76,13 @@ validate_scsi(const VbDomainController *controller, GError **error)
                 {controller->max_sectors != 0, "max_sectors"},
                 {controller->ioeventfd != 0, "ioeventfd"}};
 
-    if (controller->type != VB_DOMAIN_CONTROLLER_SCSI)
-        return TRUE;
     for (guint i = 0; i < G_N_ELEMENTS(rows) && !is_virtio; i++) {
         if (rows[i].is_there)
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                                 "'%s' is only supported by virtio-scsi controller", rows[i].name);
     }
+    if (controller->type != VB_DOMAIN_CONTROLLER_SCSI)
+        return TRUE;
     if (model == VB_DOMAIN_SCSI_MODEL_BUSLOGIC)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "Unsupported controller model: %s",
                             vb_enum_to_nick(&vb_domain_scsi_model_enum, model));
@@ -171,6 +175,7 @@ has_connect_service(const VbDomainChrSource *source)
 static gboolean
 validate_source(const VbDomainChrSource *source, gboolean may_be_generated, GError **error)
 {
+    static const char *const protocols[] = {"raw", "telnet", "telnets", "tls", NULL};
     const gboolean needs_path = source->type == VB_DOMAIN_CHR_DEV ||
                                 source->type == VB_DOMAIN_CHR_FILE ||
                                 source->type == VB_DOMAIN_CHR_PIPE ||
@@ -191,6 +196,16 @@ validate_source(const VbDomainChrSource *source, gboolean may_be_generated, GErr
     if (source->type == VB_DOMAIN_CHR_SPICEPORT && !source->channel)
         return vb_error_set(error, VIR_ERR_XML_ERROR,
                             "Missing source channel attribute for char device");
+    if (source->type == VB_DOMAIN_CHR_NMDM && (!source->master || !source->slave))
+        return vb_error_set(error, VIR_ERR_INTERNAL_ERROR,
+                            "Should define both master and slave path attributes for nmdm device");
+    if (source->type == VB_DOMAIN_CHR_TCP && source->protocol &&
+        !g_strv_contains(protocols, source->protocol))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "Unknown protocol '%s'",
+                            source->protocol);
+    if (source->reconnect && g_strcmp0(source->mode, "bind") == 0)
+        return vb_error_set(error, VIR_ERR_INTERNAL_ERROR,
+                            "chardev reconnect is possible only for connect mode");
     if (source->reconnect == VB_TRISTATE_YES && !source->has_reconnect_timeout)
         return vb_error_set(error, VIR_ERR_XML_ERROR,
                             "Missing required attribute 'timeout' in element 'reconnect'");

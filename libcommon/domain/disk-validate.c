@@ -419,7 +419,9 @@ vb_domain_validate_disks(const VbDomainDef *def, GError **error)
             !validate_format(disk, error) || !validate_network(&disk->source, error) ||
             !validate_bus(disk, error) || !validate_numbers(disk, error) ||
             !validate_iotune(vb_domain_disk_iotune(disk), error) ||
-            !validate_threads(disk, error) || !validate_filters(def, disk, error))
+            !validate_threads(disk, error) || !validate_filters(def, disk, error) ||
+            !vb_domain_validate_source(&disk->source, error) ||
+            !vb_domain_validate_disk_options(def, disk, error))
             return FALSE;
         if (disk->source.type == VB_DOMAIN_STORAGE_VHOST_USER && !vb_domain_has_shared_memory(def))
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tables of <disk>, its sources and backing stores. */
 #include <string.h>
-#include "domain/domain.h"
+#include "domain/tables.h"
+
+/* words of attributes that stay text */
+WORDS(transport_words, "protocol transport type", "tcp", "unix", "rdma");
+WORDS(encryption_engine_words, "encryption engine", "qemu", "librbd");
+WORDS(tray_words, "tray", "closed", "open");
+WORDS(sgio_words, "sgio", "filtered", "unfiltered");
+WORDS(geometry_trans_words, "geometry translation", "none", "auto", "lba");
 
 VB_ENUM(vb_domain_storage_type_enum, "storage type", NULL, "file", "block", "dir", "network",
         "volume", "nvme", "vhostuser", "vhostvdpa");
@@ -28,7 +35,8 @@ VB_ENUM(vb_domain_startup_policy_enum, "startup policy", NULL, "mandatory", "req
 static const VbXmlField host_fields[] = {
     VB_XML_STR(VbDomainStorageHost, name, "@name"),
     VB_XML_STR(VbDomainStorageHost, port, "@port"),
-    VB_XML_STR(VbDomainStorageHost, transport, "@transport"),
+    VB_XML_STR(VbDomainStorageHost, transport, "@transport", .enumeration = &transport_words,
+               .flags = VB_XML_UNSUPPORTED),
     VB_XML_STR(VbDomainStorageHost, socket, "@socket"),
 };
 static VB_XML_TYPE(host_type, VbDomainStorageHost, "host", host_fields);
@@ -49,7 +57,7 @@ static VB_XML_TYPE(encryption_secret_type, VbDomainEncryptionSecret, "secret",
 
 static const VbXmlField encryption_fields[] = {
     VB_XML_STR(VbDomainEncryption, format, "@format"),
-    VB_XML_STR(VbDomainEncryption, engine, "@engine"),
+    VB_XML_STR(VbDomainEncryption, engine, "@engine", .enumeration = &encryption_engine_words),
     VB_XML_LIST(VbDomainEncryption, secrets, "secret", encryption_secret_type),
     VB_XML_PRESENT(VbDomainEncryption, has_cipher, "cipher"),
     VB_XML_STR(VbDomainEncryption, cipher_name, "cipher/@name"),
@@ -108,7 +116,9 @@ PIECE(auth, VB_XML_STR(M, auth_username, "source/auth/@username"),
       VB_XML_STR(M, auth_secret_type, "source/auth/secret/@type"),
       VB_XML_STR(M, auth_secret_usage, "source/auth/secret/@usage"),
       VB_XML_STR(M, auth_secret_uuid, "source/auth/secret/@uuid"));
-PIECE(reservations, VB_XML_BOOL(M, reservations_managed, "source/reservations/@managed"),
+PIECE(reservations,
+      VB_XML_BOOL(M, reservations_managed, "source/reservations/@managed",
+                  .flags = VB_XML_REQUIRED_IN_ELEMENT),
       VB_XML_STR(M, reservations_type, "source/reservations/source/@type"),
       VB_XML_STR(M, reservations_path, "source/reservations/source/@path"),
       VB_XML_STR(M, reservations_mode, "source/reservations/source/@mode"));
@@ -132,7 +142,8 @@ static const VbXmlField source_fields[] = {
                            VB_XML_BIT(VB_DOMAIN_STORAGE_BLOCK) |
                                VB_XML_BIT(VB_DOMAIN_STORAGE_VHOST_VDPA))),
     VB_XML_STR(S, dir, "source/@dir", WHEN(DIR)),
-    VB_XML_ENUMV(S, protocol, "source/@protocol", vb_domain_net_protocol_enum, WHEN(NETWORK)),
+    VB_XML_ENUMV(S, protocol, "source/@protocol", vb_domain_net_protocol_enum, WHEN(NETWORK),
+                 .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_STR(S, name, "source/@name", WHEN(NETWORK)),
     MORE(query, WHEN(NETWORK)),
     VB_XML_BOOL(S, tls, "source/@tls", WHEN(NETWORK)),
@@ -242,7 +253,7 @@ static VB_XML_TYPE(mirror_type, M, "mirror", mirror_fields,
 #define PIECE(name, ...)                                                                           \
     static const VbXmlField name##_fields[] = {__VA_ARGS__};                                       \
     static VB_XML_TYPE(name##_type, M, "disk", name##_fields)
-PIECE(sgio, VB_XML_STR(M, sgio, "@sgio"));
+PIECE(sgio, VB_XML_STR(M, sgio, "@sgio", .enumeration = &sgio_words));
 PIECE(threads, VB_XML_LIST(M, iothreads, "driver/iothreads/iothread", iothread_type));
 PIECE(copy, VB_XML_STRUCT(M, mirror, "mirror", mirror_type, .flags = VB_XML_LIVE_ONLY));
 PIECE(filters, VB_XML_LIST(M, throttle_filters, "throttlefilters/throttlefilter", filter_type));
@@ -257,7 +268,7 @@ PIECE(geometry, VB_XML_STR(M, backend_domain, "backenddomain/@name"),
       VB_XML_UINT(M, geometry_cyls, "geometry/@cyls"),
       VB_XML_UINT(M, geometry_heads, "geometry/@heads"),
       VB_XML_UINT(M, geometry_secs, "geometry/@secs"),
-      VB_XML_STR(M, geometry_trans, "geometry/@trans"),
+      VB_XML_STR(M, geometry_trans, "geometry/@trans", .enumeration = &geometry_trans_words),
       VB_XML_UINT(M, logical_block_size, "blockio/@logical_block_size"),
       VB_XML_UINT(M, physical_block_size, "blockio/@physical_block_size"),
       VB_XML_UINT(M, discard_granularity, "blockio/@discard_granularity",
@@ -301,7 +312,7 @@ static const VbXmlField disk_fields[] = {
     MORE(geometry),
     VB_XML_STR(D, dst, "target/@dev", .doc = "The disk's name: vda, sdb, hdc, fda."),
     VB_XML_ENUMV(D, bus, "target/@bus", vb_domain_disk_bus_enum),
-    VB_XML_STR(D, tray, "target/@tray"),
+    VB_XML_STR(D, tray, "target/@tray", .enumeration = &tray_words),
     VB_XML_SWITCH(D, removable, "target/@removable"),
     VB_XML_UINT(D, rotation_rate, "target/@rotation_rate"),
     VB_XML_PART(D, iotune, "iotune", iotune_type),

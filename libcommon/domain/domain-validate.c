@@ -5,6 +5,24 @@
 #include "domain/devices.h"
 #include "domain/validate.h"
 
+/**
+ * vb_domain_check_rules:
+ * @rules: what may be wrong, in the order in which it counts
+ * @n_rules: how many
+ * @error: return location
+ *
+ * Returns: TRUE, or FALSE with the first rule that is broken in @error
+ */
+gboolean
+vb_domain_check_rules(const VbDomainRule *rules, guint n_rules, GError **error)
+{
+    for (guint i = 0; i < n_rules; i++) {
+        if (rules[i].is_wrong)
+            return vb_error_set(error, rules[i].code, "%s", rules[i].text);
+    }
+    return TRUE;
+}
+
 static gboolean
 validate_name(const VbDomainDef *def, GError **error)
 {
@@ -148,11 +166,12 @@ vb_domain_validate(const VbDomainDef *def, GError **error)
 {
     return validate_name(def, error) && validate_vcpus(def, error) && validate_boot(def, error) &&
            validate_aliases(def, error) && validate_zpci(def, error) &&
-           validate_vcpu_list(def, error) && vb_domain_validate_features(def, error) &&
-           vb_domain_validate_cpu(def, error) && vb_domain_validate_os(def, error) &&
-           vb_domain_validate_disks(def, error) && vb_domain_validate_controllers(def, error) &&
-           vb_domain_validate_chardevs(def, error) && vb_domain_validate_graphics(def, error) &&
-           vb_domain_validate_nets(def, error) && vb_domain_validate_hostdevs(def, error) &&
-           vb_domain_validate_tuning(def, error) && vb_domain_validate_memory(def, error) &&
-           vb_domain_validate_platform(def, error) && vb_domain_validate_resctrl(def, error);
+           validate_vcpu_list(def, error) && vb_domain_validate_clock(def, error) &&
+           vb_domain_validate_features(def, error) && vb_domain_validate_cpu(def, error) &&
+           vb_domain_validate_os(def, error) && vb_domain_validate_disks(def, error) &&
+           vb_domain_validate_controllers(def, error) && vb_domain_validate_chardevs(def, error) &&
+           vb_domain_validate_graphics(def, error) && vb_domain_validate_nets(def, error) &&
+           vb_domain_validate_hostdevs(def, error) && vb_domain_validate_tuning(def, error) &&
+           vb_domain_validate_memory(def, error) && vb_domain_validate_platform(def, error) &&
+           vb_domain_validate_resctrl(def, error);
 }

@@ -2,6 +2,15 @@
 /* Table of <domain> itself. Order is that in which libvirt writes. */
 #include "domain/tables.h"
 
+/* words of attributes that stay text */
+WORDS(seclabel_kind_words, "seclabel type", "none", "dynamic", "static");
+WORDS(perf_event_words, "perf event", "cmt", "mbmt", "mbml", "cpu_cycles", "instructions",
+      "cache_references", "cache_misses", "branch_instructions", "branch_misses", "bus_cycles",
+      "stalled_cycles_frontend", "stalled_cycles_backend", "ref_cpu_cycles", "cpu_clock",
+      "task_clock", "page_faults", "context_switches", "cpu_migrations", "page_faults_min",
+      "page_faults_maj", "alignment_faults", "emulation_faults");
+WORDS(placement_words, "placement", "static", "auto");
+
 VB_ENUM(vb_domain_virt_type_enum, "domain type", NULL, "qemu", "kqemu", "kvm", "xen", "lxc", "uml",
         "openvz", "test", "vmware", "hyperv", "vbox", "phyp", "parallels", "bhyve", "vz", "hvf");
 VB_ENUM(vb_domain_action_enum, "life cycle action", NULL, "destroy", "restart", "rename-restart",
@@ -12,7 +21,7 @@ VB_ENUM(vb_domain_action_enum, "life cycle action", NULL, "destroy", "restart", 
 #define DEVICES(member, name, table) VB_XML_LIST(D, member, "devices/" name, table)
 
 static const VbXmlField seclabel_fields[] = {
-    VB_XML_STR(VbDomainSeclabel, type, "@type"),
+    VB_XML_STR(VbDomainSeclabel, type, "@type", .enumeration = &seclabel_kind_words),
     VB_XML_STR(VbDomainSeclabel, model, "@model"),
     VB_XML_BOOL(VbDomainSeclabel, relabel, "@relabel"),
     VB_XML_STR(VbDomainSeclabel, label, "label"),
@@ -30,7 +39,8 @@ VB_XML_TYPE(vb_domain_idmap_uid_type, VbDomainIdmap, "uid", idmap_fields);
 VB_XML_TYPE(vb_domain_idmap_gid_type, VbDomainIdmap, "gid", idmap_fields);
 
 static const VbXmlField perf_event_fields[] = {
-    VB_XML_STR(VbDomainPerfEvent, name, "@name", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(VbDomainPerfEvent, name, "@name", .flags = VB_XML_REQUIRED,
+               .enumeration = &perf_event_words),
     VB_XML_BOOL(VbDomainPerfEvent, enabled, "@enabled", .flags = VB_XML_REQUIRED),
 };
 static VB_XML_TYPE(perf_event_type, VbDomainPerfEvent, "event", perf_event_fields);
@@ -60,7 +70,7 @@ static const VbXmlField domain_fields[] = {
                 VB_XML_HAS(D, has_memtune_swap_hard), ZERO),
     VB_XML_STRUCT(D, memory_backing, "memoryBacking", vb_domain_memory_backing_type),
     VB_XML_UINT(D, vcpus, "vcpu", VB_XML_HAS(D, has_vcpus), ZERO),
-    VB_XML_STR(D, vcpu_placement, "vcpu/@placement"),
+    VB_XML_STR(D, vcpu_placement, "vcpu/@placement", .enumeration = &placement_words),
     VB_XML_BITMAP(D, cpuset, "vcpu/@cpuset"),
     VB_XML_UINT(D, current_vcpus, "vcpu/@current"),
     VB_XML_LIST(D, vcpu_list, "vcpus/vcpu", vb_domain_vcpu_type),

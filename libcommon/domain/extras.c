@@ -2,6 +2,9 @@
 /* Tables of what few guests have: leases, key wrapping, launch security, what is handed to QEMU past the model. */
 #include "domain/tables.h"
 
+/* words of attributes that stay text */
+WORDS(cipher_words, "cipher", "aes", "dea");
+
 VB_ENUM(vb_domain_launch_security_enum, "launch security type", NULL, "sev", "sev-snp", "s390-pv");
 VB_ENUM(vb_domain_override_type_enum, "override type", NULL, "string", "unsigned", "signed", "bool",
         "remove");
@@ -18,7 +21,8 @@ VB_XML_TYPE(vb_domain_lease_type, VbDomainLease, "lease", lease_fields,
             .doc = "A lock that the guest holds while it runs.");
 
 static const VbXmlField cipher_fields[] = {
-    VB_XML_STR(VbDomainCipher, name, "@name", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(VbDomainCipher, name, "@name", .flags = VB_XML_REQUIRED,
+               .enumeration = &cipher_words),
     VB_XML_SWITCH(VbDomainCipher, state, "@state", .flags = VB_XML_REQUIRED),
 };
 VB_XML_TYPE(vb_domain_cipher_type, VbDomainCipher, "cipher", cipher_fields);

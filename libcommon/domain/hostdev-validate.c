@@ -80,6 +80,30 @@ validate_mdev(const VbDomainDef *def, const VbDomainHostdev *hostdev, GError **e
 }
 
 static gboolean
+validate_hostdev_source(const VbDomainHostdev *h, GError **error)
+{
+    const gboolean is_scsi = h->type == VB_DOMAIN_HOSTDEV_SCSI;
+    const gboolean is_iscsi = g_strcmp0(h->iscsi_protocol, "iscsi") == 0;
+    const VbDomainRule rules[] = {
+        {h->type == VB_DOMAIN_HOSTDEV_PCI && !h->has_pci, VIR_ERR_XML_ERROR,
+         "Missing <source> element in hostdev device"},
+        {is_scsi && is_iscsi && !h->iscsi_name, VIR_ERR_XML_ERROR,
+         "missing iSCSI hostdev source path name"},
+        {is_scsi && is_iscsi && !h->iscsi_host, VIR_ERR_XML_ERROR,
+         "missing the host address for the iSCSI hostdev"},
+        {is_scsi && !is_iscsi && h->has_scsi && !h->scsi_adapter, VIR_ERR_XML_ERROR,
+         "'adapter' must be specified for scsi hostdev source"},
+        {is_scsi && !is_iscsi && h->scsi_adapter && !h->has_scsi, VIR_ERR_XML_ERROR,
+         "'address' must be specified for scsi hostdev source"},
+    };
+
+    if (is_scsi && h->iscsi_protocol && !is_iscsi)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "Unknown SCSI subsystem protocol '%s'", h->iscsi_protocol);
+    return VB_DOMAIN_CHECK(rules, error);
+}
+
+static gboolean
 validate_one(const VbDomainDef *def, guint i, GError **error)
 {
     const VbDomainHostdev *hostdev = g_ptr_array_index(def->hostdevs, i);
@@ -104,7 +128,7 @@ validate_one(const VbDomainDef *def, guint i, GError **error)
     if (g_strcmp0(hostdev->sgio, "unfiltered") == 0)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "unfiltered sgio is no longer supported");
-    return validate_mdev(def, hostdev, error);
+    return validate_hostdev_source(hostdev, error) && validate_mdev(def, hostdev, error);
 }
 
 static gboolean

@@ -2,6 +2,23 @@
 /* Tables of <hostdev>, <filesystem> and <memory> devices. */
 #include "domain/tables.h"
 
+/* words of attributes that stay text */
+WORDS(fs_type_words, "filesystem type", "mount", "block", "file", "template", "ram", "bind",
+      "volume");
+WORDS(fs_accessmode_words, "access mode", "passthrough", "mapped", "squash");
+WORDS(fs_driver_words, "filesystem driver", "path", "handle", "loop", "nbd", "ploop", "virtiofs",
+      "mtp");
+WORDS(fs_wrpolicy_words, "write policy", "immediate");
+WORDS(fs_cache_words, "cache mode", "none", "always", "metadata");
+WORDS(fs_sandbox_words, "sandbox mode", "namespace", "chroot");
+WORDS(fs_multidevs_words, "multidevs", "remap", "forbid", "warn");
+WORDS(virtio_model_words, "model", "virtio", "virtio-transitional", "virtio-non-transitional");
+WORDS(hostdev_driver_words, "host device driver", "kvm", "vfio", "xen");
+WORDS(teaming_words, "teaming type", "persistent", "transient");
+WORDS(sgio_words, "sgio", "filtered", "unfiltered");
+WORDS(startup_words_words, "startup policy", "mandatory", "requisite", "optional");
+WORDS(guest_reset_words, "guest reset", "off", "on", "uninitialized");
+
 VB_ENUM(vb_domain_hostdev_type_enum, "host device type", "usb", "pci", "scsi", "scsi_host", "mdev");
 
 static const char *const mode_nicks[] = {"subsystem", "capabilities"};
@@ -20,17 +37,18 @@ static const VbXmlField hostdev_fields[] = {
     VB_XML_ENUMV(H, type, "@type", vb_domain_hostdev_type_enum,
                  .flags = VB_XML_ZERO_IS_VALUE | VB_XML_UNSUPPORTED),
     VB_XML_BOOL(H, managed, "@managed"),
-    VB_XML_STR(H, sgio, "@sgio", WHEN(SCSI)),
+    VB_XML_STR(H, sgio, "@sgio", WHEN(SCSI), .enumeration = &sgio_words),
     VB_XML_BOOL(H, rawio, "@rawio", WHEN(SCSI)),
     VB_XML_STR(H, mdev_model, "@model", WHEN(MDEV)),
     VB_XML_STR(H, scsi_host_model, "@model", WHEN(SCSI_HOST)),
     VB_XML_SWITCH(H, display, "@display", WHEN(MDEV)),
     VB_XML_SWITCH(H, ramfb, "@ramfb", WHEN(MDEV)),
-    VB_XML_STR(H, driver_name, "driver/@name", WHEN(PCI)),
+    VB_XML_STR(H, driver_name, "driver/@name", WHEN(PCI), .enumeration = &hostdev_driver_words),
     VB_XML_STR(H, driver_model, "driver/@model", WHEN(PCI)),
     VB_XML_BOOL(H, write_filtering, "source/@writeFiltering", WHEN(PCI)),
-    VB_XML_STR(H, startup_policy, "source/@startupPolicy", WHEN(USB)),
-    VB_XML_STR(H, guest_reset, "source/@guestReset", WHEN(USB)),
+    VB_XML_STR(H, startup_policy, "source/@startupPolicy", WHEN(USB),
+               .enumeration = &startup_words_words),
+    VB_XML_STR(H, guest_reset, "source/@guestReset", WHEN(USB), .enumeration = &guest_reset_words),
     VB_XML_STR(H, vhost_protocol, "source/@protocol", WHEN(SCSI_HOST)),
     VB_XML_STR(H, vhost_wwpn, "source/@wwpn", WHEN(SCSI_HOST)),
     VB_XML_STR(H, iscsi_protocol, "source/@protocol", WHEN(SCSI)),
@@ -44,12 +62,15 @@ static const VbXmlField hostdev_fields[] = {
     VB_XML_STR(H, iscsi_initiator, "source/initiator/iqn/@name", WHEN(SCSI)),
     VB_XML_STR(H, scsi_adapter, "source/adapter/@name", WHEN(SCSI)),
     VB_XML_UINT(H, usb_vendor, "source/vendor/@id", VB_XML_HAS(H, has_usb_vendor), WHEN(USB),
-                HEX(4)),
+                .flags = VB_XML_HEX | VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED_IN_ELEMENT,
+                .width = (4)),
     VB_XML_UINT(H, usb_product, "source/product/@id", VB_XML_HAS(H, has_usb_vendor), WHEN(USB),
-                HEX(4)),
-    VB_XML_UINT(H, usb_bus, "source/address/@bus", VB_XML_HAS(H, has_usb_bus), WHEN(USB), ZERO),
+                .flags = VB_XML_HEX | VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED_IN_ELEMENT,
+                .width = (4)),
+    VB_XML_UINT(H, usb_bus, "source/address/@bus", VB_XML_HAS(H, has_usb_bus), WHEN(USB),
+                .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_UINT(H, usb_device, "source/address/@device", VB_XML_HAS(H, has_usb_bus), WHEN(USB),
-                ZERO),
+                .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED_IN_ELEMENT),
     PCI(domain, "@domain", 4),
     PCI(bus, "@bus", 2),
     PCI(slot, "@slot", 2),
@@ -59,7 +80,8 @@ static const VbXmlField hostdev_fields[] = {
                 ZERO),
     VB_XML_UINT64(H, scsi_unit, "source/address/@unit", VB_XML_HAS(H, has_scsi), WHEN(SCSI), ZERO),
     VB_XML_STR(H, mdev_uuid, "source/address/@uuid", WHEN(MDEV)),
-    VB_XML_STR(H, teaming_type, "teaming/@type"),
+    VB_XML_STR(H, teaming_type, "teaming/@type", .enumeration = &teaming_words,
+               .flags = VB_XML_UNSUPPORTED),
     VB_XML_STR(H, teaming_persistent, "teaming/@persistent"),
     VB_XML_PRESENT(H, is_readonly, "readonly"),
     VB_XML_PRESENT(H, is_shareable, "shareable"),
@@ -70,21 +92,21 @@ VB_XML_TYPE(vb_domain_hostdev_type, H, "hostdev", hostdev_fields,
 
 #define F VbDomainFilesystem
 static const VbXmlField filesystem_fields[] = {
-    VB_XML_STR(F, type, "@type"),
-    VB_XML_STR(F, accessmode, "@accessmode"),
-    VB_XML_STR(F, model, "@model"),
-    VB_XML_STR(F, multidevs, "@multidevs"),
+    VB_XML_STR(F, type, "@type", .enumeration = &fs_type_words),
+    VB_XML_STR(F, accessmode, "@accessmode", .enumeration = &fs_accessmode_words),
+    VB_XML_STR(F, model, "@model", .enumeration = &virtio_model_words),
+    VB_XML_STR(F, multidevs, "@multidevs", .enumeration = &fs_multidevs_words),
     VB_XML_STR(F, fmode, "@fmode"),
     VB_XML_STR(F, dmode, "@dmode"),
-    VB_XML_STR(F, driver_type, "driver/@type"),
+    VB_XML_STR(F, driver_type, "driver/@type", .enumeration = &fs_driver_words),
     VB_XML_STR(F, driver_format, "driver/@format"),
-    VB_XML_STR(F, driver_wrpolicy, "driver/@wrpolicy"),
+    VB_XML_STR(F, driver_wrpolicy, "driver/@wrpolicy", .enumeration = &fs_wrpolicy_words),
     VB_XML_UINT(F, driver_queue, "driver/@queue"),
     VB_XML_EMBED(F, virtio, "driver", vb_domain_virtio_type),
     VB_XML_STR(F, binary_path, "binary/@path"),
     VB_XML_SWITCH(F, xattr, "binary/@xattr"),
-    VB_XML_STR(F, cache_mode, "binary/cache/@mode"),
-    VB_XML_STR(F, sandbox_mode, "binary/sandbox/@mode"),
+    VB_XML_STR(F, cache_mode, "binary/cache/@mode", .enumeration = &fs_cache_words),
+    VB_XML_STR(F, sandbox_mode, "binary/sandbox/@mode", .enumeration = &fs_sandbox_words),
     VB_XML_SWITCH(F, lock_posix, "binary/lock/@posix"),
     VB_XML_SWITCH(F, lock_flock, "binary/lock/@flock"),
     VB_XML_UINT(F, thread_pool, "binary/thread_pool/@size", VB_XML_HAS(F, has_thread_pool), ZERO),
@@ -110,7 +132,7 @@ VB_XML_TYPE(vb_domain_filesystem_type, F, "filesystem", filesystem_fields,
 #define M VbDomainMemoryDevice
 static const VbXmlField memory_fields[] = {
     VB_XML_STR(M, model, "@model", .flags = VB_XML_REQUIRED),
-    VB_XML_STR(M, access, "@access"),
+    VB_XML_STR(M, access, "@access", .enumeration = &vb_domain_memory_access_enum),
     VB_XML_BOOL(M, discard, "@discard"),
     VB_XML_UUIDV(M, uuid, "uuid"),
     VB_XML_BITMAP(M, source_nodes, "source/nodemask"),

@@ -110,7 +110,7 @@ validate_net(const VbDomainNet *net, GError **error)
         net->type != VB_DOMAIN_NET_NETWORK)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "floor attribute is not supported for this config");
-    return TRUE;
+    return vb_domain_validate_net_options(net, error);
 }
 
 gboolean

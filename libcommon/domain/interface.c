@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Table of <interface>. */
-#include "domain/domain.h"
+#include "domain/tables.h"
+
+/* words of attributes that stay text */
+WORDS(hostdev_driver_words, "host device driver", "kvm", "vfio", "xen");
+WORDS(link_state_words, "interface link state", "up", "down");
+WORDS(teaming_words, "teaming type", "persistent", "transient");
+WORDS(port_protocol_words, "protocol", "tcp", "udp");
+WORDS(native_mode_words, "native mode", "tagged", "untagged");
+WORDS(txmode_words, "tx mode", "iothread", "timer");
+WORDS(mac_kind_words, "MAC address type", "generated", "static");
+WORDS(yes_no_words, "check", "yes", "no");
 
 VB_ENUM(vb_domain_net_type_enum, "interface type", "user", "ethernet", "vhostuser", "server",
         "client", "mcast", "network", "bridge", "internal", "direct", "hostdev", "udp", "vdpa",
@@ -40,7 +50,8 @@ static const VbXmlField range_fields[] = {
 static VB_XML_TYPE(range_type, VbDomainPortRange, "range", range_fields);
 
 static const VbXmlField forward_fields[] = {
-    VB_XML_STR(VbDomainPortForward, protocol, "@proto"),
+    VB_XML_STR(VbDomainPortForward, protocol, "@proto", .enumeration = &port_protocol_words,
+               .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_STR(VbDomainPortForward, address, "@address"),
     VB_XML_STR(VbDomainPortForward, dev, "@dev"),
     VB_XML_LIST(VbDomainPortForward, ranges, "range", range_type),
@@ -56,8 +67,9 @@ static const VbXmlField bandwidth_fields[] = {
 static VB_XML_TYPE(bandwidth_type, VbDomainBandwidth, "inbound", bandwidth_fields);
 
 static const VbXmlField tag_fields[] = {
-    VB_XML_UINT(VbDomainVlanTag, id, "@id", VB_XML_HAS(VbDomainVlanTag, has_id), ZERO, .max = 4095),
-    VB_XML_STR(VbDomainVlanTag, native_mode, "@nativeMode"),
+    VB_XML_UINT(VbDomainVlanTag, id, "@id", VB_XML_HAS(VbDomainVlanTag, has_id),
+                .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED_IN_ELEMENT, .max = 4095),
+    VB_XML_STR(VbDomainVlanTag, native_mode, "@nativeMode", .enumeration = &native_mode_words),
 };
 static VB_XML_TYPE(tag_type, VbDomainVlanTag, "tag", tag_fields);
 
@@ -89,23 +101,31 @@ static VB_XML_TYPE(offload_type, VbDomainNetOffload, "host", offload_fields);
     static const VbXmlField name##_fields[] = {__VA_ARGS__};                                       \
     static VB_XML_TYPE(name##_type, M, "interface", name##_fields)
 #define M VbDomainNetMore
-PIECE(mac, VB_XML_STR(M, mac_type, "mac/@type"), VB_XML_STR(M, mac_check, "mac/@check"));
+PIECE(mac, VB_XML_STR(M, mac_type, "mac/@type", .enumeration = &mac_kind_words),
+      VB_XML_STR(M, mac_check, "mac/@check", .enumeration = &yes_no_words));
 PIECE(network_live, VB_XML_STR(M, source_portid, "source/@portid", .flags = VB_XML_LIVE_ONLY),
       VB_XML_STR(M, source_live_bridge, "source/@bridge", .flags = VB_XML_LIVE_ONLY));
 PIECE(internal, VB_XML_STR(M, source_name, "source/@name"));
-PIECE(vds, VB_XML_STR(M, vds_switch_id, "source/@switchid"),
-      VB_XML_STR(M, vds_port_id, "source/@portid"),
-      VB_XML_STR(M, vds_port_group_id, "source/@portgroupid"),
-      VB_XML_STR(M, vds_connection_id, "source/@connectionid"));
+PIECE(vds, VB_XML_STR(M, vds_switch_id, "source/@switchid", .flags = VB_XML_REQUIRED_IN_ELEMENT),
+      VB_XML_STR(M, vds_port_id, "source/@portid", .flags = VB_XML_REQUIRED_IN_ELEMENT),
+      VB_XML_STR(M, vds_port_group_id, "source/@portgroupid", .flags = VB_XML_REQUIRED_IN_ELEMENT),
+      VB_XML_STR(M, vds_connection_id, "source/@connectionid",
+                 .flags = VB_XML_REQUIRED_IN_ELEMENT));
 PIECE(direct, VB_XML_STR(M, source_mode, "source/@mode"));
-PIECE(vhostuser, VB_XML_STR(M, source_chr_type, "source/@type"),
-      VB_XML_STR(M, source_path, "source/@path"), VB_XML_STR(M, source_chr_mode, "source/@mode"),
+PIECE(vhostuser,
+      VB_XML_STR(M, source_chr_type, "source/@type", .flags = VB_XML_REQUIRED_IN_ELEMENT),
+      VB_XML_STR(M, source_path, "source/@path"),
+      VB_XML_STR(M, source_chr_mode, "source/@mode", .flags = VB_XML_REQUIRED_IN_ELEMENT),
       VB_XML_BOOL(M, source_reconnect, "source/reconnect/@enabled"),
       VB_XML_UINT(M, source_reconnect_timeout, "source/reconnect/@timeout"));
 PIECE(socket, VB_XML_STR(M, source_address, "source/@address"),
-      VB_XML_UINT(M, source_port, "source/@port", .max = 65535));
-PIECE(local, VB_XML_STR(M, source_local_address, "source/local/@address"),
-      VB_XML_UINT(M, source_local_port, "source/local/@port", .max = 65535));
+      VB_XML_UINT(M, source_port, "source/@port", .max = 65535,
+                  .flags = VB_XML_REQUIRED_IN_ELEMENT));
+PIECE(local,
+      VB_XML_STR(M, source_local_address, "source/local/@address",
+                 .flags = VB_XML_REQUIRED_IN_ELEMENT),
+      VB_XML_UINT(M, source_local_port, "source/local/@port", .max = 65535,
+                  .flags = VB_XML_REQUIRED_IN_ELEMENT));
 PIECE(hostdev, VB_XML_STR(M, source_pci_type, "source/address/@type"), PCI(domain, "@domain", 4),
       PCI(bus, "@bus", 2), PCI(slot, "@slot", 2), PCI(function, "@function", 1));
 PIECE(link, VB_XML_LIST(M, source_ips, "source/ip", ip_type),
@@ -126,8 +146,9 @@ PIECE(link, VB_XML_LIST(M, source_ips, "source/ip", ip_type),
       VB_XML_STR(M, backend_domain, "backenddomain/@name"));
 PIECE(guest, VB_XML_STR(M, guest_dev, "guest/@dev"),
       VB_XML_STR(M, guest_actual, "guest/@actual", .flags = VB_XML_LIVE_ONLY));
-PIECE(hostdev_driver, VB_XML_STR(M, hostdev_driver, "driver/@name"));
-PIECE(txmode, VB_XML_STR(M, txmode, "driver/@txmode"));
+PIECE(hostdev_driver,
+      VB_XML_STR(M, hostdev_driver, "driver/@name", .enumeration = &hostdev_driver_words));
+PIECE(txmode, VB_XML_STR(M, txmode, "driver/@txmode", .enumeration = &txmode_words));
 PIECE(offloads, VB_XML_EMBED(M, host_offload, "driver/host", offload_type),
       VB_XML_EMBED(M, guest_offload, "driver/guest", offload_type));
 PIECE(backend, VB_XML_STR(M, backend_tap, "backend/@tap"),
@@ -138,7 +159,8 @@ PIECE(backend, VB_XML_STR(M, backend_tap, "backend/@tap"),
 PIECE(parameters, VB_XML_LIST(M, filter_parameters, "filterref/parameter", parameter_type));
 PIECE(tune, VB_XML_UINT64(M, sndbuf, "tune/sndbuf", VB_XML_HAS(M, has_sndbuf), ZERO));
 PIECE(teaming, VB_XML_UINT(M, coalesce_rx_frames_max, "coalesce/rx/frames/@max"),
-      VB_XML_STR(M, teaming_type, "teaming/@type"),
+      VB_XML_STR(M, teaming_type, "teaming/@type", .enumeration = &teaming_words,
+                 .flags = VB_XML_UNSUPPORTED),
       VB_XML_STR(M, teaming_persistent, "teaming/@persistent"));
 #undef M
 #define MORE(piece, ...) VB_XML_PART(N, more, ".", piece##_type, ##__VA_ARGS__)
@@ -185,7 +207,8 @@ static const VbXmlField net_fields[] = {
     VB_XML_STR(N, filter, "filterref/@filter", WHEN(~BIT(VHOSTUSER))),
     MORE(parameters, WHEN(~BIT(VHOSTUSER))),
     MORE(tune),
-    VB_XML_STR(N, link_state, "link/@state"),
+    VB_XML_STR(N, link_state, "link/@state", .enumeration = &link_state_words,
+               .flags = VB_XML_UNSUPPORTED),
     VB_XML_UINT(N, mtu, "mtu/@size"),
     MORE(teaming),
     VB_XML_BOOL(N, port_isolated, "port/@isolated"),

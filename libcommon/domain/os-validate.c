@@ -80,6 +80,14 @@ vb_domain_validate_cpu(const VbDomainDef *def, GError **error)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "CPU cache mode 'passthrough' can only be used with "
                             "'host-passthrough' / 'maximum' CPUs");
+    if (cpu->migratable && cpu->mode != VB_DOMAIN_CPU_MODE_HOST_PASSTHROUGH &&
+        cpu->mode != VB_DOMAIN_CPU_MODE_MAXIMUM)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "Attribute migratable is only allowed for 'host-passthrough' / "
+                            "'maximum' CPU mode");
+    if (g_strcmp0(cpu->cache_mode, "emulate") == 0 && cpu->has_cache_level && cpu->cache_level != 3)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "CPU cache mode 'emulate' can only be used with level='3'");
     return validate_physical_bits(cpu, error) && validate_distances(cpu, error) &&
            validate_features(cpu, error);
 }
@@ -166,6 +174,8 @@ vb_domain_validate_os(const VbDomainDef *def, GError **error)
                             (os->loader && os->loader->type == VB_DOMAIN_LOADER_PFLASH);
     const gboolean is_stateless = os->loader && os->loader->stateless == VB_TRISTATE_YES;
 
+    if (os->firmware && strcmp(os->firmware, "bios") != 0 && strcmp(os->firmware, "efi") != 0)
+        return vb_error_set(error, VIR_ERR_XML_ERROR, "unknown firmware value %s", os->firmware);
     if (VB_DOMAIN_COUNT(os->acpi_tables) > 1)
         return vb_error_set(error, VIR_ERR_XML_ERROR, "Only one acpi table is supported");
     VB_DOMAIN_EACH(VbDomainAcpiTable, table, os->acpi_tables)

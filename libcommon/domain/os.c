@@ -2,6 +2,17 @@
 /* Tables of <os>, <clock> and <sysinfo>. */
 #include "domain/tables.h"
 
+/* words of attributes that stay text */
+WORDS(timer_name_words, "timer name", "platform", "pit", "rtc", "hpet", "tsc", "kvmclock",
+      "hypervclock", "armvtimer");
+WORDS(tickpolicy_words, "tick policy", "delay", "catchup", "merge", "discard");
+WORDS(timer_track_words, "timer track", "boot", "guest", "wall", "realtime");
+WORDS(timer_mode_words, "timer mode", "auto", "native", "emulate", "paravirt", "smpsafe");
+WORDS(clock_basis_words, "clock basis", "utc", "localtime");
+WORDS(firmware_feature_words, "firmware feature", "enrolled-keys", "secure-boot");
+WORDS(sysinfo_kind_words, "sysinfo type", "smbios", "fwcfg");
+WORDS(smbios_mode_words, "smbios mode", "emulate", "host", "sysinfo");
+
 VB_ENUM(vb_domain_boot_device_enum, "boot device", "fd", "cdrom", "hd", "network");
 VB_ENUM(vb_domain_loader_type_enum, "loader type", NULL, "rom", "pflash");
 VB_ENUM(vb_domain_clock_offset_enum, "clock offset", "utc", "localtime", "variable", "timezone",
@@ -12,7 +23,8 @@ VB_ENUM(vb_domain_clock_offset_enum, "clock offset", "utc", "localtime", "variab
 /* os */
 static const VbXmlField firmware_feature_fields[] = {
     VB_XML_BOOL(VbDomainFirmwareFeature, enabled, "@enabled", .flags = VB_XML_REQUIRED),
-    VB_XML_STR(VbDomainFirmwareFeature, name, "@name", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(VbDomainFirmwareFeature, name, "@name", .flags = VB_XML_REQUIRED,
+               .enumeration = &firmware_feature_words),
 };
 static VB_XML_TYPE(firmware_feature_type, VbDomainFirmwareFeature, "feature",
                    firmware_feature_fields);
@@ -89,7 +101,8 @@ static const VbXmlField os_fields[] = {
     VB_XML_BOOL(O, bios_useserial, "bios/@useserial"),
     VB_XML_INT(O, bios_reboot_timeout_ms, "bios/@rebootTimeout",
                VB_XML_HAS(O, has_bios_reboot_timeout), ZERO),
-    VB_XML_STR(O, smbios_mode, "smbios/@mode"),
+    VB_XML_STR(O, smbios_mode, "smbios/@mode", .enumeration = &smbios_mode_words,
+               .flags = VB_XML_UNSUPPORTED),
 };
 VB_XML_TYPE(vb_domain_os_type, O, "os", os_fields,
             .doc = "What kind of machine it is and how it boots.");
@@ -97,12 +110,12 @@ VB_XML_TYPE(vb_domain_os_type, O, "os", os_fields,
 /* clock */
 #define T VbDomainTimer
 static const VbXmlField timer_fields[] = {
-    VB_XML_STR(T, name, "@name", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(T, name, "@name", .flags = VB_XML_REQUIRED, .enumeration = &timer_name_words),
     VB_XML_BOOL(T, present, "@present"),
-    VB_XML_STR(T, tickpolicy, "@tickpolicy"),
-    VB_XML_STR(T, track, "@track"),
+    VB_XML_STR(T, tickpolicy, "@tickpolicy", .enumeration = &tickpolicy_words),
+    VB_XML_STR(T, track, "@track", .enumeration = &timer_track_words),
     VB_XML_UINT64(T, frequency_hz, "@frequency"),
-    VB_XML_STR(T, mode, "@mode"),
+    VB_XML_STR(T, mode, "@mode", .enumeration = &timer_mode_words),
     VB_XML_UINT64(T, catchup_threshold, "catchup/@threshold"),
     VB_XML_UINT64(T, catchup_slew, "catchup/@slew"),
     VB_XML_UINT64(T, catchup_limit, "catchup/@limit"),
@@ -114,7 +127,7 @@ static const VbXmlField clock_fields[] = {
     VB_XML_ENUMV(C, offset, "@offset", vb_domain_clock_offset_enum,
                  .flags = VB_XML_ZERO_IS_VALUE | VB_XML_UNSUPPORTED),
     VB_XML_STR(C, adjustment, "@adjustment"),
-    VB_XML_STR(C, basis, "@basis"),
+    VB_XML_STR(C, basis, "@basis", .enumeration = &clock_basis_words, .flags = VB_XML_UNSUPPORTED),
     VB_XML_STR(C, timezone, "@timezone"),
     VB_XML_INT64(C, start, "@start", VB_XML_HAS(C, has_start), ZERO),
     VB_XML_LIST(C, timers, "timer", timer_type),
@@ -137,7 +150,7 @@ static VB_XML_TYPE(board_type, VbDomainSysinfoBoard, "baseBoard", board_fields);
 
 #define S VbDomainSysinfo
 static const VbXmlField sysinfo_fields[] = {
-    VB_XML_STR(S, type, "@type", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(S, type, "@type", .flags = VB_XML_REQUIRED, .enumeration = &sysinfo_kind_words),
     VB_XML_LIST(S, bios, "bios/entry", entry_type),
     VB_XML_LIST(S, system, "system/entry", entry_type),
     VB_XML_LIST(S, boards, "baseBoard", board_type),

@@ -104,6 +104,8 @@ validate_iommu(const VbDomainDef *def, GError **error)
     if (strcmp(iommu->model, "intel") == 0 && !vb_domain_is_q35(def))
         return unsupported(error, "IOMMU device: '%s' is only supported with Q35 machines",
                            "intel");
+    if (strcmp(iommu->model, "virtio") == 0 && vb_domain_is_q35(def) && !def->features.acpi)
+        return unsupported(error, "IOMMU device: '%s' requires ACPI", "virtio");
     if (strcmp(iommu->model, "smmuv3") == 0)
         return unsupported(error, "IOMMU device: '%s' is only supported with ARM Virt machines",
                            "smmuv3");
@@ -140,6 +142,11 @@ validate_input(const VbDomainDef *def, const VbDomainInput *input, GError **erro
     if (input->bus == VB_DOMAIN_INPUT_BUS_USB && has_usb_disabled(def))
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "Can't add USB input device. USB bus is disabled");
+    if (input->bus == VB_DOMAIN_INPUT_BUS_PS2 &&
+        (input->type == VB_DOMAIN_INPUT_TABLET || input->type == VB_DOMAIN_INPUT_EVDEV))
+        return vb_error_set(error, VIR_ERR_INTERNAL_ERROR,
+                            "ps2 bus does not support %s input device",
+                            vb_enum_to_nick(&vb_domain_input_type_enum, input->type));
     if (input->type == VB_DOMAIN_INPUT_PASSTHROUGH && input->bus != VB_DOMAIN_INPUT_BUS_VIRTIO)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "only bus 'virtio' is supported for 'passthrough' input devices");
@@ -158,6 +165,67 @@ validate_smartcard(const VbDomainSmartcard *card, GError **error)
     if (g_strcmp0(card->mode, "host-certificates") == 0 && VB_DOMAIN_COUNT(card->certificates) != 3)
         return vb_error_set(error, VIR_ERR_XML_ERROR,
                             "host-certificates mode needs exactly three certificates");
+    if (g_strcmp0(card->mode, "passthrough") == 0 && !card->source.type)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "passthrough mode requires a character device type attribute");
+    if (card->database && *card->database != '/')
+        return vb_error_set(error, VIR_ERR_XML_ERROR, "expecting absolute path: %s",
+                            card->database);
+    return TRUE;
+}
+
+static gboolean
+validate_counts(const VbDomainDef *def, GError **error)
+{
+    const VbDomainRule rules[] = {
+        {VB_DOMAIN_COUNT(def->smartcards) > 1, VIR_ERR_CONFIG_UNSUPPORTED,
+         "this QEMU binary lacks multiple smartcard support"},
+    };
+
+    for (guint i = 0; i < VB_DOMAIN_COUNT(def->panics); i++) {
+        const VbDomainPanic *panic = g_ptr_array_index(def->panics, i);
+
+        for (guint j = 0; j < i; j++) {
+            const VbDomainPanic *other = g_ptr_array_index(def->panics, j);
+
+            if (other->model == panic->model)
+                return vb_error_set(error, VIR_ERR_XML_ERROR,
+                                    "Multiple panic devices with model '%s'",
+                                    vb_enum_to_nick(&vb_domain_panic_model_enum, panic->model));
+        }
+    }
+    for (guint i = 0; i < VB_DOMAIN_COUNT(def->audios); i++) {
+        const VbDomainAudio *audio = g_ptr_array_index(def->audios, i);
+
+        for (guint j = 0; j < i; j++) {
+            if (((const VbDomainAudio *)g_ptr_array_index(def->audios, j))->id == audio->id)
+                return vb_error_set(error, VIR_ERR_XML_ERROR, "audio ID %u is used multiple times",
+                                    audio->id);
+        }
+    }
+    return VB_DOMAIN_CHECK(rules, error);
+}
+
+static gboolean
+audio_exists(const VbDomainDef *def, guint id)
+{
+    VB_DOMAIN_EACH(VbDomainAudio, audio, def->audios)
+    {
+        if (audio->id == id)
+            return TRUE;
+    }
+    return id == 0;
+}
+
+static gboolean
+validate_audio_users(const VbDomainDef *def, GError **error)
+{
+    VB_DOMAIN_EACH(VbDomainSound, sound, def->sounds)
+    {
+        if (!audio_exists(def, sound->audio_id))
+            return vb_error_set(error, VIR_ERR_XML_ERROR, "no audio device with ID %u",
+                                sound->audio_id);
+    }
     return TRUE;
 }
 
@@ -165,7 +233,8 @@ gboolean
 vb_domain_validate_platform(const VbDomainDef *def, GError **error)
 {
     if (!validate_watchdogs(def, error) || !validate_tpms(def, error) ||
-        !validate_panics(def, error) || !validate_iommu(def, error))
+        !validate_panics(def, error) || !validate_iommu(def, error) ||
+        !validate_counts(def, error) || !validate_audio_users(def, error))
         return FALSE;
     VB_DOMAIN_EACH(VbDomainShmem, shmem, def->shmems)
     {

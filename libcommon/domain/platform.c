@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tables of the platform's small devices: watchdog, memballoon, rng, panic, tpm, iommu, vsock, shmem, smartcard,
  * redirdev. */
-#include "domain/domain.h"
+#include "domain/tables.h"
+
+/* words of attributes that stay text */
+WORDS(redirdev_bus_words, "redirdev bus", "usb");
+WORDS(smartcard_mode_words, "smartcard mode", "host", "host-certificates", "passthrough");
+WORDS(tpm_version_words, "TPM version", "1.2", "2.0");
+WORDS(virtio_model_words, "model", "virtio", "virtio-transitional", "virtio-non-transitional");
+WORDS(shmem_role_words, "role", "master", "peer");
 
 VB_ENUM(vb_domain_watchdog_model_enum, "watchdog model", "i6300esb", "ib700", "diag288", "itco");
 VB_ENUM(vb_domain_watchdog_action_enum, "watchdog action", NULL, "reset", "shutdown", "poweroff",
@@ -79,8 +86,9 @@ VB_XML_TYPE(vb_domain_panic_type, VbDomainPanic, "panic", panic_fields,
 #define WHEN(kind) VB_XML_WHEN(VbDomainTpm, backend, VB_XML_BIT(VB_DOMAIN_TPM_BACKEND_##kind))
 static const VbXmlField tpm_fields[] = {
     VB_XML_ENUMV(T, model, "@model", vb_domain_tpm_model_enum),
-    VB_XML_ENUMV(T, backend, "backend/@type", vb_domain_tpm_backend_enum, ZERO),
-    VB_XML_STR(T, version, "backend/@version", WHEN(EMULATOR)),
+    VB_XML_ENUMV(T, backend, "backend/@type", vb_domain_tpm_backend_enum,
+                 .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_STR(T, version, "backend/@version", WHEN(EMULATOR), .enumeration = &tpm_version_words),
     VB_XML_BOOL(T, persistent_state, "backend/@persistent_state", WHEN(EMULATOR)),
     VB_XML_STR(T, device, "backend/device/@path", WHEN(PASSTHROUGH)),
     VB_XML_STR(T, encryption_secret, "backend/encryption/@secret", WHEN(EMULATOR)),
@@ -116,7 +124,7 @@ VB_XML_TYPE(vb_domain_iommu_type, VbDomainIommu, "iommu", iommu_fields,
             .doc = "The guest's own IOMMU.");
 
 static const VbXmlField vsock_fields[] = {
-    VB_XML_STR(VbDomainVsock, model, "@model"),
+    VB_XML_STR(VbDomainVsock, model, "@model", .enumeration = &virtio_model_words),
     VB_XML_BOOL(VbDomainVsock, cid_auto, "cid/@auto"),
     VB_XML_UINT(VbDomainVsock, cid, "cid/@address"),
     VB_XML_EMBED(VbDomainVsock, info, ".", vb_domain_info_type),
@@ -156,8 +164,8 @@ VB_XML_TYPE(vb_domain_nvram_device_type, VbDomainNvramDevice, "nvram", nvram_fie
 
 #define H VbDomainShmem
 static const VbXmlField shmem_fields[] = {
-    VB_XML_STR(H, name, "@name", .flags = VB_XML_REQUIRED),
-    VB_XML_STR(H, role, "@role"),
+    VB_XML_STR(H, name, "@name", .flags = VB_XML_REQUIRED | VB_XML_EMIT_EMPTY),
+    VB_XML_STR(H, role, "@role", .enumeration = &shmem_role_words),
     VB_XML_STR(H, model, "model/@type"),
     VB_XML_SIZE(H, size_mib, "size", .unit = 1024 * 1024, .unit_name = "M"),
     VB_XML_PRESENT(H, has_server, "server"),
@@ -173,7 +181,8 @@ static const VbXmlField text_fields[] = {VB_XML_STR(VbDomainText, text, ".")};
 static VB_XML_TYPE(text_type, VbDomainText, "certificate", text_fields);
 
 static const VbXmlField smartcard_fields[] = {
-    VB_XML_STR(VbDomainSmartcard, mode, "@mode", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(VbDomainSmartcard, mode, "@mode", .flags = VB_XML_REQUIRED,
+               .enumeration = &smartcard_mode_words),
     VB_XML_EMBED(VbDomainSmartcard, source, ".", vb_domain_chr_source_type),
     VB_XML_LIST(VbDomainSmartcard, certificates, "certificate", text_type),
     VB_XML_STR(VbDomainSmartcard, database, "database"),
@@ -183,7 +192,8 @@ VB_XML_TYPE(vb_domain_smartcard_type, VbDomainSmartcard, "smartcard", smartcard_
             .doc = "A smartcard.");
 
 static const VbXmlField redirdev_fields[] = {
-    VB_XML_STR(VbDomainRedirdev, bus, "@bus"),
+    VB_XML_STR(VbDomainRedirdev, bus, "@bus", .enumeration = &redirdev_bus_words,
+               .flags = VB_XML_UNSUPPORTED),
     VB_XML_EMBED(VbDomainRedirdev, source, ".", vb_domain_chr_source_type),
     VB_XML_EMBED(VbDomainRedirdev, info, ".", vb_domain_info_type),
 };
@@ -192,9 +202,11 @@ VB_XML_TYPE(vb_domain_redirdev_type, VbDomainRedirdev, "redirdev", redirdev_fiel
 
 #define F VbDomainUsbFilter
 static const VbXmlField filter_fields[] = {
-    VB_XML_STR(F, class_id, "@class"),     VB_XML_STR(F, vendor_id, "@vendor"),
-    VB_XML_STR(F, product_id, "@product"), VB_XML_STR(F, version, "@version"),
-    VB_XML_BOOL(F, allow, "@allow"),
+    VB_XML_STR(F, class_id, "@class"),
+    VB_XML_STR(F, vendor_id, "@vendor"),
+    VB_XML_STR(F, product_id, "@product"),
+    VB_XML_STR(F, version, "@version"),
+    VB_XML_BOOL(F, allow, "@allow", .flags = VB_XML_REQUIRED_IN_ELEMENT),
 };
 static VB_XML_TYPE(filter_type, F, "usbdev", filter_fields);
 

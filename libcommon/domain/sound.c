@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tables of <sound> and <audio>. */
-#include "domain/domain.h"
+#include "domain/tables.h"
+
+/* words of attributes that stay text */
+WORDS(sample_format_words, "sample format", "u8", "s8", "u16", "s16", "u32", "s32", "f32");
+WORDS(codec_words, "codec type", "duplex", "micro", "output");
 
 VB_ENUM(vb_domain_sound_model_enum, "sound model", NULL, "sb16", "es1370", "pcspk", "ac97", "ich6",
         "ich9", "usb", "ich7");
 VB_ENUM(vb_domain_audio_type_enum, "audio type", NULL, "none", "alsa", "coreaudio", "jack", "oss",
         "pulseaudio", "sdl", "spice", "file", "dbus");
 
-static const VbXmlField codec_fields[] = {VB_XML_STR(VbDomainSoundCodec, type, "@type")};
+static const VbXmlField codec_fields[] = {VB_XML_STR(VbDomainSoundCodec, type, "@type",
+                                                     .enumeration = &codec_words,
+                                                     .flags = VB_XML_UNSUPPORTED)};
 static VB_XML_TYPE(codec_type, VbDomainSoundCodec, "codec", codec_fields);
 
 static const VbXmlField sound_fields[] = {
@@ -39,7 +45,7 @@ static const VbXmlField io_fields[] = {
     VB_XML_BOOL(IO, exact_name, "@exactName"),
     VB_XML_UINT(IO, frequency_hz, "settings/@frequency"),
     VB_XML_UINT(IO, channels, "settings/@channels"),
-    VB_XML_STR(IO, format, "settings/@format"),
+    VB_XML_STR(IO, format, "settings/@format", .enumeration = &sample_format_words),
 };
 static VB_XML_TYPE(io_type, VbDomainAudioIo, "input", io_fields);
 

@@ -113,7 +113,12 @@ validate_hugepages(const VbDomainDef *def, GError **error)
 static gboolean
 validate_numatune(const VbDomainNumatune *numatune, GError **error)
 {
+    static const char *const modes[] = {"strict", "preferred", "interleave", "restrictive", NULL};
     const gboolean is_auto = g_strcmp0(numatune->placement, "auto") == 0;
+
+    if (numatune->mode && !g_strv_contains(modes, numatune->mode))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "Unsupported NUMA memory tuning mode '%s'", numatune->mode);
 
     if (numatune->has_memory && !is_auto && !numatune->nodeset)
         return vb_error_set(
@@ -146,6 +151,22 @@ validate_vcpupins(const VbDomainCputune *cputune, GError **error)
 #define MAX_PERIOD 1000000u
 #define MIN_QUOTA 1000
 #define MAX_QUOTA G_GINT64_CONSTANT(18446744073709551)
+
+static gboolean
+validate_iothreadpins(const VbDomainCputune *cputune, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+    VB_DOMAIN_EACH(VbDomainIothreadPin, pin, cputune->iothreadpins)
+    {
+        if (!pin->cpuset)
+            return vb_error_set(error, VIR_ERR_INTERNAL_ERROR, "missing cpuset for iothreadpin");
+        if (!add_once(pin->iothread, seen))
+            return vb_error_set(error, VIR_ERR_INTERNAL_ERROR,
+                                "duplicate iothreadpin for same iothread '%u'", pin->iothread);
+    }
+    return TRUE;
+}
 
 static gboolean
 validate_bandwidth(const VbDomainCputune *c, GError **error)
@@ -199,6 +220,8 @@ validate_blkio(const VbDomainDef *def, GError **error)
 
     VB_DOMAIN_EACH(VbDomainBlkioDevice, device, def->blkiotune ? def->blkiotune->devices : NULL)
     {
+        if (!device->path)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "missing per-device path");
         if (device->path && !g_hash_table_add(seen, device->path))
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                                 "duplicate blkio device path '%s'", device->path);
@@ -210,8 +233,9 @@ gboolean
 vb_domain_validate_tuning(const VbDomainDef *def, GError **error)
 {
     if (def->cputune &&
-        (!validate_vcpupins(def->cputune, error) || !validate_bandwidth(def->cputune, error) ||
-         !validate_vcpuscheds(def->cputune, error) || !validate_iothreadscheds(def, error)))
+        (!validate_vcpupins(def->cputune, error) || !validate_iothreadpins(def->cputune, error) ||
+         !validate_bandwidth(def->cputune, error) || !validate_vcpuscheds(def->cputune, error) ||
+         !validate_iothreadscheds(def, error)))
         return FALSE;
     if (def->numatune && !validate_numatune(def->numatune, error))
         return FALSE;

@@ -2,6 +2,13 @@
 /* Tables of memory backing, CPU, NUMA and block tuning, vcpus and iothreads. */
 #include "domain/tables.h"
 
+/* words of attributes that stay text */
+WORDS(memory_source_words, "memoryBacking/source/type", "file", "anonymous", "memfd");
+WORDS(memory_mode_words, "memoryBacking/access/mode", "shared", "private");
+WORDS(memory_allocation_words, "memoryBacking/allocation/mode", "immediate", "ondemand");
+WORDS(scheduler_words, "scheduler", "other", "batch", "idle", "fifo", "rr");
+WORDS(placement_words, "placement", "static", "auto");
+
 #define ZERO .flags = VB_XML_ZERO_IS_VALUE
 
 static const VbXmlField page_fields[] = {
@@ -16,22 +23,26 @@ static const VbXmlField backing_fields[] = {
     VB_XML_LIST(B, hugepages, "hugepages/page", page_type),
     VB_XML_PRESENT(B, nosharepages, "nosharepages"),
     VB_XML_PRESENT(B, locked, "locked"),
-    VB_XML_STR(B, source_type, "source/@type"),
-    VB_XML_STR(B, access_mode, "access/@mode"),
-    VB_XML_STR(B, allocation_mode, "allocation/@mode"),
+    VB_XML_STR(B, source_type, "source/@type", .enumeration = &memory_source_words,
+               .flags = VB_XML_UNSUPPORTED),
+    VB_XML_STR(B, access_mode, "access/@mode", .enumeration = &memory_mode_words,
+               .flags = VB_XML_UNSUPPORTED),
+    VB_XML_STR(B, allocation_mode, "allocation/@mode", .enumeration = &memory_allocation_words,
+               .flags = VB_XML_UNSUPPORTED),
     VB_XML_UINT(B, allocation_threads, "allocation/@threads"),
     VB_XML_PRESENT(B, discard, "discard"),
 };
 VB_XML_TYPE(vb_domain_memory_backing_type, B, "memoryBacking", backing_fields);
 
 static const VbXmlField vcpupin_fields[] = {
-    VB_XML_UINT(VbDomainVcpuPin, vcpu, "@vcpu", VB_XML_HAS(VbDomainVcpuPin, has_vcpu), ZERO),
+    VB_XML_UINT(VbDomainVcpuPin, vcpu, "@vcpu", VB_XML_HAS(VbDomainVcpuPin, has_vcpu),
+                .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_BITMAP(VbDomainVcpuPin, cpuset, "@cpuset"),
 };
 static VB_XML_TYPE(vcpupin_type, VbDomainVcpuPin, "vcpupin", vcpupin_fields);
 
 static const VbXmlField iothreadpin_fields[] = {
-    VB_XML_UINT(VbDomainIothreadPin, iothread, "@iothread"),
+    VB_XML_UINT(VbDomainIothreadPin, iothread, "@iothread", .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_BITMAP(VbDomainIothreadPin, cpuset, "@cpuset"),
 };
 static VB_XML_TYPE(iothreadpin_type, VbDomainIothreadPin, "iothreadpin", iothreadpin_fields);
@@ -39,13 +50,15 @@ static VB_XML_TYPE(iothreadpin_type, VbDomainIothreadPin, "iothreadpin", iothrea
 #define S VbDomainSched
 static const VbXmlField vcpusched_fields[] = {
     VB_XML_BITMAP(S, ids, "@vcpus"),
-    VB_XML_STR(S, scheduler, "@scheduler"),
+    VB_XML_STR(S, scheduler, "@scheduler", .enumeration = &scheduler_words,
+               .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_UINT(S, priority, "@priority", VB_XML_HAS(S, has_priority), ZERO),
 };
 static VB_XML_TYPE(vcpusched_type, S, "vcpusched", vcpusched_fields);
 static const VbXmlField iothreadsched_fields[] = {
     VB_XML_BITMAP(S, ids, "@iothreads"),
-    VB_XML_STR(S, scheduler, "@scheduler"),
+    VB_XML_STR(S, scheduler, "@scheduler", .enumeration = &scheduler_words,
+               .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_UINT(S, priority, "@priority", VB_XML_HAS(S, has_priority), ZERO),
 };
 static VB_XML_TYPE(iothreadsched_type, S, "iothreadsched", iothreadsched_fields);
@@ -64,7 +77,8 @@ static const VbXmlField cputune_fields[] = {
     VB_XML_LIST(C, vcpupins, "vcpupin", vcpupin_type),
     VB_XML_BITMAP(C, emulatorpin, "emulatorpin/@cpuset"),
     VB_XML_LIST(C, iothreadpins, "iothreadpin", iothreadpin_type),
-    VB_XML_STR(C, emulator_scheduler, "emulatorsched/@scheduler"),
+    VB_XML_STR(C, emulator_scheduler, "emulatorsched/@scheduler", .enumeration = &scheduler_words,
+               .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_UINT(C, emulator_priority, "emulatorsched/@priority"),
     VB_XML_LIST(C, vcpuscheds, "vcpusched", vcpusched_type),
     VB_XML_LIST(C, iothreadscheds, "iothreadsched", iothreadsched_type),
@@ -85,15 +99,16 @@ static const VbXmlField numatune_fields[] = {
     VB_XML_PRESENT(N, has_memory, "memory"),
     VB_XML_STR(N, mode, "memory/@mode"),
     VB_XML_BITMAP(N, nodeset, "memory/@nodeset"),
-    VB_XML_STR(N, placement, "memory/@placement"),
+    VB_XML_STR(N, placement, "memory/@placement", .enumeration = &placement_words),
     VB_XML_LIST(N, memnodes, "memnode", memnode_type),
 };
 VB_XML_TYPE(vb_domain_numatune_type, N, "numatune", numatune_fields);
 
 #define V VbDomainVcpu
 static const VbXmlField vcpu_fields[] = {
-    VB_XML_UINT(V, id, "@id", VB_XML_HAS(V, has_id), ZERO),
-    VB_XML_BOOL(V, enabled, "@enabled"),
+    VB_XML_UINT(V, id, "@id", VB_XML_HAS(V, has_id),
+                .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_BOOL(V, enabled, "@enabled", .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_BOOL(V, hotpluggable, "@hotpluggable"),
     VB_XML_UINT(V, order, "@order"),
 };
@@ -101,7 +116,7 @@ VB_XML_TYPE(vb_domain_vcpu_type, V, "vcpu", vcpu_fields);
 
 #define I VbDomainIothread
 static const VbXmlField iothread_fields[] = {
-    VB_XML_UINT(I, id, "@id"),
+    VB_XML_UINT(I, id, "@id", .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_UINT(I, thread_pool_min, "@thread_pool_min", VB_XML_HAS(I, has_pool_min), ZERO),
     VB_XML_UINT(I, thread_pool_max, "@thread_pool_max", VB_XML_HAS(I, has_pool_max), ZERO),
     VB_XML_UINT64(I, poll_max, "poll/@max", VB_XML_HAS(I, has_poll_max), ZERO),

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Table of <video>. */
-#include "domain/domain.h"
+#include "domain/tables.h"
+
+/* words of attributes that stay text */
+WORDS(video_backend_words, "video backend", "qemu", "vhostuser");
 
 VB_ENUM(vb_domain_video_model_enum, "video model", "default", "vga", "cirrus", "vmvga", "xen",
         "vbox", "qxl", "parallels", "virtio", "gop", "none", "bochs", "ramfb");
 
 #define V VbDomainVideo
 static const VbXmlField video_fields[] = {
-    VB_XML_STR(V, backend, "driver/@name"),
+    VB_XML_STR(V, backend, "driver/@name", .enumeration = &video_backend_words),
     VB_XML_STR(V, vgaconf, "driver/@vgaconf"),
     VB_XML_EMBED(V, virtio, "driver", vb_domain_virtio_type),
     VB_XML_ENUMV(V, model, "model/@type", vb_domain_video_model_enum, .flags = VB_XML_UNSUPPORTED),
