@@ -31,10 +31,11 @@ collect(VbDomainDef *def, const VbDomainDevice *device, gpointer data)
 {
     const Visit *visit = data;
     const VbDomainPciAddress *address = &device->info->address.pci;
-    guint flags = vb_pci_device_flags(def, (int)device->class, device->device);
+    guint flags;
 
     if (!vb_pci_is_present(device->info) || device->class == VB_DOMAIN_CLASS_CONSOLE)
         return TRUE;
+    flags = vb_pci_device_flags(def, (int)device->class, device->device);
     if (device->class == VB_DOMAIN_CLASS_CONTROLLER) {
         const VbDomainController *controller = device->device;
 
@@ -227,11 +228,14 @@ static gboolean
 assign_device(VbDomainDef *def, const VbDomainDevice *device, gpointer data)
 {
     const Visit *visit = data;
-    const guint flags = vb_pci_device_flags(def, (int)device->class, device->device);
     /* libvirt asks for any function of a shared slot for root ports alone */
     const int function = -1;
+    guint flags;
 
-    if (!flags || !vb_pci_is_wanted(device->info))
+    if (!vb_pci_is_wanted(device->info))
+        return TRUE;
+    flags = vb_pci_device_flags(def, (int)device->class, device->device);
+    if (!flags)
         return TRUE;
     if (device->class == VB_DOMAIN_CLASS_CONTROLLER && is_usb2(device->device))
         return assign_usb2(def, visit->buses, device->device, visit->error);
@@ -240,7 +244,6 @@ assign_device(VbDomainDef *def, const VbDomainDevice *device, gpointer data)
 
 typedef struct {
     Visit visit;
-    VbDomainDeviceClass class;
     gboolean is_bridge; /* controllers: PCI first, the others later */
 } ClassVisit;
 
@@ -249,8 +252,6 @@ assign_of_class(VbDomainDef *def, const VbDomainDevice *device, gpointer data)
 {
     ClassVisit *visit = data;
 
-    if (device->class != visit->class)
-        return TRUE;
     if (device->class == VB_DOMAIN_CLASS_CONTROLLER) {
         const VbDomainController *controller = device->device;
 
@@ -290,9 +291,9 @@ assign_all(VbDomainDef *def, VbPciBuses *buses, GError **error)
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(order); i++) {
-        ClassVisit visit = {{buses, error}, order[i].class, order[i].is_bridge};
+        ClassVisit visit = {{buses, error}, order[i].is_bridge};
 
-        if (!vb_domain_each_device(def, assign_of_class, &visit))
+        if (!vb_domain_each_of_class(def, order[i].class, assign_of_class, &visit))
             return FALSE;
     }
     return TRUE;

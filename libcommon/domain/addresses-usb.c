@@ -259,8 +259,7 @@ visit(VbDomainDef *def, const VbDomainDevice *device, gpointer data)
 {
     const Walk *walk = data;
 
-    if (device->class != usb_classes[walk->row].class ||
-        !usb_classes[walk->row].is_usb(device->device))
+    if (!usb_classes[walk->row].is_usb(device->device))
         return TRUE;
     return walk->act(walk->usb, device);
 }
@@ -271,7 +270,7 @@ walk_all(Usb *usb, gboolean (*act)(Usb *usb, const VbDomainDevice *device))
     for (guint i = 0; i < G_N_ELEMENTS(usb_classes); i++) {
         Walk walk = {usb, i, act};
 
-        if (!vb_domain_each_device(usb->def, visit, &walk))
+        if (!vb_domain_each_of_class(usb->def, usb_classes[i].class, visit, &walk))
             return FALSE;
     }
     return TRUE;

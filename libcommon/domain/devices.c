@@ -88,6 +88,22 @@ visit_single(VbDomainDef *def, VbDomainDeviceClass class, VbDomainDeviceVisit vi
 }
 
 /**
+ * vb_domain_each_of_class:
+ * @def: a guest
+ * @class: what kind of device
+ * @visit: called once for each device of the class, in the order of the XML
+ * @data: for @visit
+ *
+ * Returns: FALSE when a visit returned FALSE, which ends the walk
+ */
+gboolean
+vb_domain_each_of_class(VbDomainDef *def, VbDomainDeviceClass class, VbDomainDeviceVisit visit,
+                        gpointer data)
+{
+    return (classes[class].is_single ? visit_single : visit_list)(def, class, visit, data);
+}
+
+/**
  * vb_domain_each_device:
  * @def: a guest
  * @visit: called once for each device, in the order of the XML
@@ -99,9 +115,7 @@ gboolean
 vb_domain_each_device(VbDomainDef *def, VbDomainDeviceVisit visit, gpointer data)
 {
     for (guint i = 0; i < VB_DOMAIN_CLASS_LAST; i++) {
-        const VbDomainDeviceClass class = (VbDomainDeviceClass)i;
-
-        if (!(classes[i].is_single ? visit_single : visit_list)(def, class, visit, data))
+        if (!vb_domain_each_of_class(def, (VbDomainDeviceClass)i, visit, data))
             return FALSE;
     }
     return TRUE;

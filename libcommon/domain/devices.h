@@ -47,4 +47,7 @@ typedef gboolean (*VbDomainDeviceVisit)(VbDomainDef *def, const VbDomainDevice *
 
 /* in the order of the XML; FALSE when a visit stopped */
 gboolean vb_domain_each_device(VbDomainDef *def, VbDomainDeviceVisit visit, gpointer data);
+/* those of one class alone */
+gboolean vb_domain_each_of_class(VbDomainDef *def, VbDomainDeviceClass class,
+                                 VbDomainDeviceVisit visit, gpointer data);
 VbDomainDeviceInfo *vb_domain_device_info(VbDomainDeviceClass class, gpointer device);

@@ -25,8 +25,9 @@ vb_domain_disk_name_to_index(const char *name)
     const char *letters = NULL;
     int index = 0;
 
-    for (guint i = 0; name && i < G_N_ELEMENTS(bus_prefixes); i++) {
-        if (g_str_has_prefix(name, bus_prefixes[i].prefix))
+    for (guint i = 0; name && !letters && i < G_N_ELEMENTS(bus_prefixes); i++) {
+        /* the first letter is all it takes to leave most out, and definitions have many disks */
+        if (name[0] == bus_prefixes[i].prefix[0] && g_str_has_prefix(name, bus_prefixes[i].prefix))
             letters = name + strlen(bus_prefixes[i].prefix);
     }
     if (!letters || !g_ascii_islower(*letters))

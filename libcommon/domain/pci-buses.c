@@ -189,9 +189,10 @@ check_type(const VbPciBuses *buses, const VbDomainPciAddress *address, const cha
     return TRUE;
 }
 
+/* what is wrong with it */
 static gboolean
-check_address(const VbPciBuses *buses, const VbDomainPciAddress *address, guint flags,
-              gboolean is_from_config, GError **error)
+explain_address(const VbPciBuses *buses, const VbDomainPciAddress *address, guint flags,
+                gboolean is_from_config, GError **error)
 {
     g_autofree char *text = address_text(address);
     const VbPciBus *bus;
@@ -216,6 +217,20 @@ check_address(const VbPciBuses *buses, const VbDomainPciAddress *address, guint 
         return vb_error_set(error, VIR_ERR_XML_ERROR,
                             "Invalid PCI address %s. function must be <= 7", text);
     return TRUE;
+}
+
+/* nearly all are good: only the others are put into words */
+static gboolean
+check_address(const VbPciBuses *buses, const VbDomainPciAddress *address, guint flags,
+              gboolean is_from_config, GError **error)
+{
+    const VbPciBus *bus = address->bus < buses->buses->len ? bus_at(buses, address->bus) : NULL;
+
+    if (bus && address->domain == 0 && types_match(bus->flags, flags, is_from_config) &&
+        (address->bus == 0 || !(flags & VB_PCI_INTEGRATED)) && address->slot >= bus->min_slot &&
+        address->slot <= bus->max_slot && address->function <= 7)
+        return TRUE;
+    return explain_address(buses, address, flags, is_from_config, error);
 }
 
 static void
