@@ -20,26 +20,13 @@ static void write_struct(Writer *writer, const char *name, const VbXmlPlan *plan
                          gconstpointer self, guint indent);
 static gboolean write_node(const Place *place, const VbXmlNode *node);
 
-/* g_string_append_len() for pieces of a few bytes, of which a document has thousands */
-static inline void
-put(GString *out, const char *text, gsize length)
-{
-    if (out->len + length >= out->allocated_len) {
-        g_string_append_len(out, text, (gssize)length);
-        return;
-    }
-    memcpy(out->str + out->len, text, length);
-    out->len += length;
-    out->str[out->len] = '\0';
-}
-
 static inline void
 put_text(GString *out, const char *text)
 {
-    put(out, text, strlen(text));
+    vb_xml_put(out, text, strlen(text));
 }
 
-#define PUT(out, literal) put(out, literal, sizeof(literal) - 1)
+#define PUT(out, literal) vb_xml_put(out, literal, sizeof(literal) - 1)
 
 static void
 append_blanks(GString *out, guint n)
@@ -49,7 +36,7 @@ append_blanks(GString *out, guint n)
     while (n > 0) {
         const guint part = MIN(n, sizeof(blanks) - 1);
 
-        put(out, blanks, part);
+        vb_xml_put(out, blanks, part);
         n -= part;
     }
 }
@@ -92,13 +79,13 @@ append_escaped(GString *out, const char *text, gboolean is_attribute)
 
         if (!escape && ((guchar)*text >= 32 || *text == '\n' || *text == '\t'))
             continue;
-        put(out, run, (gsize)(text - run));
+        vb_xml_put(out, run, (gsize)(text - run));
         if (escape)
             put_text(out, escape);
         run =
             text + 1; /* other control characters have no place in XML: left out, as libvirt does */
     }
-    put(out, run, (gsize)(text - run));
+    vb_xml_put(out, run, (gsize)(text - run));
 }
 
 static gboolean
@@ -237,8 +224,12 @@ write_body(const Place *place, const VbXmlNode *node, const char *name)
     gboolean has_attributes;
     gsize end_of_tag;
 
-    for (guint i = 0; i < node->attributes->len; i++)
-        write_attribute(place, g_ptr_array_index(node->attributes, i));
+    for (guint i = 0; i < node->glances->len; i++) {
+        const VbXmlGlance *glance = &g_array_index(node->glances, VbXmlGlance, i);
+
+        if (!vb_xml_glance_is_zero(glance, place->self))
+            write_attribute(place, glance->slot);
+    }
     has_attributes = out->len > start;
     if (write_texts(place, node)) {
         put_end(out, name);
@@ -291,13 +282,25 @@ is_all_zero(const Place *place, const VbXmlNode *node)
     return TRUE;
 }
 
+static gboolean
+has_attribute(const Place *place, const VbXmlNode *node)
+{
+    for (guint i = 0; i < node->glances->len; i++) {
+        const VbXmlGlance *glance = &g_array_index(node->glances, VbXmlGlance, i);
+
+        if (!vb_xml_glance_is_zero(glance, place->self) && is_written(place, glance->slot))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* most of a table's elements are empty in any one struct: found out before anything is written */
 static gboolean
 has_content(const Place *place, const VbXmlNode *node)
 {
     if (is_all_zero(place, node))
         return FALSE;
-    if (any_written(place, node->attributes) || any_written(place, node->texts) ||
+    if (has_attribute(place, node) || any_written(place, node->texts) ||
         any_written(place, node->marks))
         return TRUE;
     for (guint i = 0; i < node->children->len; i++) {

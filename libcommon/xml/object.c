@@ -25,8 +25,13 @@ is_owner(const VbXmlSlot *slot, gconstpointer self)
 gpointer
 vb_xml_new(const VbXmlType *type)
 {
-    const VbXmlPlan *plan = vb_xml_plan_get(type);
-    gpointer self = g_malloc0(type->size);
+    return vb_xml_new_of(vb_xml_plan_get(type));
+}
+
+gpointer
+vb_xml_new_of(const VbXmlPlan *plan)
+{
+    gpointer self = g_malloc0(plan->type->size);
 
     for (guint i = plan->inits->len; i-- > 0;) { /* outer ones last: they may override */
         const VbXmlInit *init = &g_array_index(plan->inits, VbXmlInit, i);
@@ -36,25 +41,29 @@ vb_xml_new(const VbXmlType *type)
     return self;
 }
 
+static void free_of(const VbXmlPlan *plan, gpointer self);
+
 static void
-free_list(const VbXmlType *type, GPtrArray *list)
+free_list(const VbXmlPlan *plan, GPtrArray *list)
 {
     if (!list)
         return;
     for (guint i = 0; i < list->len; i++)
-        vb_xml_free(type, g_ptr_array_index(list, i));
+        free_of(plan, g_ptr_array_index(list, i));
     g_ptr_array_unref(list);
 }
 
 static void
-clear_slot(const VbXmlSlot *slot, gpointer member)
+clear_slot(VbXmlSlot *slot, gpointer member)
 {
+    if (slot->zero_size == sizeof(gpointer) && *(gpointer *)member == NULL)
+        return;
     if (is_pointer_text(slot->f.kind))
         g_free(*(char **)member);
     else if (slot->f.kind == VB_XML_KIND_STRUCT)
-        vb_xml_free(slot->f.type, *(gpointer *)member);
+        free_of(vb_xml_slot_plan(slot), *(gpointer *)member);
     else if (slot->f.kind == VB_XML_KIND_LIST)
-        free_list(slot->f.type, *(GPtrArray **)member);
+        free_list(vb_xml_slot_plan(slot), *(GPtrArray **)member);
     else if (slot->f.kind == VB_XML_KIND_CUSTOM && slot->f.custom->clear)
         slot->f.custom->clear(member);
 }
@@ -67,13 +76,17 @@ clear_slot(const VbXmlSlot *slot, gpointer member)
 void
 vb_xml_free(const VbXmlType *type, gpointer self)
 {
-    const VbXmlPlan *plan;
+    if (self)
+        free_of(vb_xml_plan_get(type), self);
+}
 
+static void
+free_of(const VbXmlPlan *plan, gpointer self)
+{
     if (!self)
         return;
-    plan = vb_xml_plan_get(type);
     for (guint i = 0; i < plan->owned->len; i++) {
-        const VbXmlSlot *slot = g_ptr_array_index(plan->owned, i);
+        VbXmlSlot *slot = g_ptr_array_index(plan->owned, i);
 
         if (vb_xml_slot_has_home(slot, self) && is_owner(slot, self))
             clear_slot(slot, (gpointer)vb_xml_slot_value(slot, self));

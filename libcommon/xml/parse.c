@@ -155,7 +155,7 @@ parse_list_entry(Walk *walk, VbXmlSlot *slot, const VbXmlElement *element, GErro
         return vb_xml_fail(error, VIR_ERR_XML_ERROR, element, "XmlTooMany",
                            "more than %u elements '%s' in element '%s'", max, slot->name,
                            element->parent->name);
-    entry = vb_xml_new(plan->type);
+    entry = vb_xml_new_of(plan);
     g_ptr_array_add(*list, entry);
     return parse_element(walk->reading, plan, entry, element, error);
 }
@@ -192,7 +192,7 @@ parse_field_element(Walk *walk, VbXmlSlot *slot, const VbXmlElement *element, GE
     if (slot->f.kind == VB_XML_KIND_RAW) {
         return parse_raw(member, element, error);
     }
-    *member = vb_xml_new(slot->f.type);
+    *member = vb_xml_new_of(vb_xml_slot_plan(slot));
     return parse_element(walk->reading, vb_xml_slot_plan(slot), *member, element, error);
 }
 

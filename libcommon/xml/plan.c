@@ -39,6 +39,7 @@ node_new(VbXmlPlan *plan, VbXmlNode *parent, const char *name)
     node->parent = parent;
     node->name = g_strdup(name);
     node->attributes = g_ptr_array_new();
+    node->glances = g_array_new(FALSE, FALSE, sizeof(VbXmlGlance));
     node->texts = g_ptr_array_new();
     node->marks = g_ptr_array_new();
     node->children = g_ptr_array_new();
@@ -383,8 +384,21 @@ chain(VbXmlSlot *slot)
 }
 
 static void
-chain_children(VbXmlNode *node)
+take_glances(VbXmlNode *node)
 {
+    for (guint i = 0; i < node->attributes->len; i++) {
+        VbXmlSlot *slot = g_ptr_array_index(node->attributes, i);
+        const VbXmlGlance glance = {slot, (guint32)slot->part_at, (guint32)slot->zero_at,
+                                    (guint8)slot->zero_size};
+
+        g_array_append_val(node->glances, glance);
+    }
+}
+
+static void
+finish_node(VbXmlNode *node)
+{
+    take_glances(node);
     for (guint i = 0; i < node->children->len; i++) {
         VbXmlChild *child = g_ptr_array_index(node->children, i);
 
@@ -400,7 +414,7 @@ chain_children(VbXmlNode *node)
             other->same = child;
         }
         if (child->node)
-            chain_children(child->node);
+            finish_node(child->node);
     }
 }
 
@@ -446,7 +460,7 @@ compile(const VbXmlType *type)
         note_zero(slot->node, slot);
     }
     mark_strict(plan, type);
-    chain_children(plan->top);
+    finish_node(plan->top);
     find_twins(plan);
     set_levels(plan);
     return plan;

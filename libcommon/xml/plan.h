@@ -41,6 +41,13 @@ struct _VbXmlSlot {
     VbXmlPlan *child;        /* STRUCT, LIST: compiled on first use */
 };
 
+/* All that it takes to pass over a field that is absent, as most are: close together, since a slot is large. */
+typedef struct {
+    VbXmlSlot *slot;
+    guint32 part_at, zero_at;
+    guint8 zero_size;
+} VbXmlGlance;
+
 /* an element child of a node: either deeper structure or a field that is an element of its own */
 struct _VbXmlChild {
     const char *name;   /* local name */
@@ -58,6 +65,7 @@ struct _VbXmlNode {
     guint max_level;             /* of all fields in it and below */
     const char *strict_children; /* of the table that it stands for; NULL: others are ignored */
     GPtrArray *attributes;       /* VbXmlSlot; a SIZE that is text stands here for its @unit */
+    GArray *glances;             /* VbXmlGlance, of the attributes */
     GPtrArray *texts;            /* VbXmlSlot */
     GPtrArray *marks;            /* VbXmlSlot, PRESENT */
     GPtrArray *children;         /* VbXmlChild, by first appearance */
@@ -84,6 +92,7 @@ typedef struct {
 } VbXmlInit;
 
 const VbXmlPlan *vb_xml_plan_get(const VbXmlType *type);
+gpointer vb_xml_new_of(const VbXmlPlan *plan);
 const VbXmlPlan *vb_xml_slot_plan(VbXmlSlot *slot);
 gboolean vb_xml_slot_applies(const VbXmlSlot *slot, gconstpointer self);
 
@@ -162,13 +171,24 @@ vb_xml_slot_has(const VbXmlSlot *slot, gconstpointer self)
                        slot->f.has_size) != 0;
 }
 
+static inline gboolean
+vb_xml_is_zero(gconstpointer at, guint size)
+{
+    return (size == 1 && *(const guint8 *)at == 0) || (size == 4 && *(const guint32 *)at == 0) ||
+           (size == 8 && *(const guint64 *)at == 0);
+}
+
 /* TRUE: the field is absent; FALSE: it may be there */
 static inline gboolean
 vb_xml_slot_is_zero(const VbXmlSlot *slot, gconstpointer self)
 {
-    const char *at = (const char *)vb_xml_home(self, slot->part_at) + slot->zero_at;
+    return vb_xml_is_zero(vb_xml_member(vb_xml_home(self, slot->part_at), slot->zero_at),
+                          slot->zero_size);
+}
 
-    return (slot->zero_size == 1 && *at == 0) ||
-           (slot->zero_size == 4 && *(const guint32 *)(gconstpointer)at == 0) ||
-           (slot->zero_size == 8 && *(const guint64 *)(gconstpointer)at == 0);
+static inline gboolean
+vb_xml_glance_is_zero(const VbXmlGlance *glance, gconstpointer self)
+{
+    return vb_xml_is_zero(vb_xml_member(vb_xml_home(self, glance->part_at), glance->zero_at),
+                          glance->zero_size);
 }

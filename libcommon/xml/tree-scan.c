@@ -350,7 +350,6 @@ vb_xml_tree_scan(const char *text, gsize length, const char *raw)
     make_classes();
     scan.tree = tree = vb_xml_tree_new();
     scan.link = &tree->root;
-    scan.at = vb_xml_tree_alloc(tree, length + 1);
-    memcpy(scan.at, text, length);
+    scan.at = vb_xml_tree_keep(tree, text, length);
     return scan_document(&scan) ? g_steal_pointer(&tree) : NULL;
 }

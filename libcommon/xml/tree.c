@@ -23,28 +23,22 @@ vb_xml_tree_free(VbXmlTree *tree)
 }
 
 gpointer
-vb_xml_tree_alloc(VbXmlTree *tree, gsize size)
+vb_xml_tree_alloc_block(VbXmlTree *tree, gsize size)
 {
-    gpointer memory;
-
-    size = (size + sizeof(gpointer) - 1) & ~(sizeof(gpointer) - 1);
-    if (size > tree->n_free) {
-        tree->n_free = MAX(size, BLOCK_SIZE);
-        tree->free = g_malloc(tree->n_free);
-        tree->blocks = g_slist_prepend(tree->blocks, tree->free);
-    }
-    memory = memset(tree->free, 0, size);
-    tree->free += size;
-    tree->n_free -= size;
-    return memory;
+    g_assert(size <= BLOCK_SIZE);
+    tree->n_free = BLOCK_SIZE;
+    tree->free = g_malloc0(tree->n_free);
+    tree->blocks = g_slist_prepend(tree->blocks, tree->free);
+    return vb_xml_tree_alloc(tree, size);
 }
 
-static const char *
-keep(VbXmlTree *tree, const char *text)
+char *
+vb_xml_tree_keep(VbXmlTree *tree, const char *text, gsize length)
 {
-    const gsize size = strlen(text) + 1;
+    char *kept = g_strndup(text, length);
 
-    return memcpy(vb_xml_tree_alloc(tree, size), text, size);
+    tree->blocks = g_slist_prepend(tree->blocks, kept);
+    return kept;
 }
 
 /* nothing but elements and the blanks that lay them out */
@@ -76,7 +70,8 @@ content_of(VbXmlTree *tree, const xmlNode *owner, const xmlNode *children)
     if (is_structure(children))
         return "";
     content = xmlNodeGetContent(owner);
-    kept = content ? keep(tree, (const char *)content) : "";
+    kept =
+        content ? vb_xml_tree_keep(tree, (const char *)content, strlen((const char *)content)) : "";
     xmlFree(content);
     return kept;
 }

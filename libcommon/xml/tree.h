@@ -34,8 +34,24 @@ struct _VbXmlTree {
 
 VbXmlTree *vb_xml_tree_new(void);
 void vb_xml_tree_free(VbXmlTree *tree);
-gpointer vb_xml_tree_alloc(VbXmlTree *tree, gsize size); /* zeroed */
+gpointer vb_xml_tree_alloc_block(VbXmlTree *tree, gsize size);
+char *vb_xml_tree_keep(VbXmlTree *tree, const char *text,
+                       gsize length); /* a copy, which may be changed */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbXmlTree, vb_xml_tree_free)
+
+/* zeroed */
+static inline gpointer
+vb_xml_tree_alloc(VbXmlTree *tree, gsize size)
+{
+    gpointer memory = tree->free;
+
+    size = (size + sizeof(gpointer) - 1) & ~(sizeof(gpointer) - 1);
+    if (size > tree->n_free)
+        return vb_xml_tree_alloc_block(tree, size);
+    tree->free += size;
+    tree->n_free -= size;
+    return memory;
+}
 
 /* any document, by libxml2; FALSE with what libvirt says of a bad one */
 VbXmlTree *vb_xml_tree_read(const char *text, gsize length, const char *document, GError **error);

@@ -76,26 +76,43 @@ read_signed(const VbXmlSlot *slot, const char *text, gint64 *ret)
     return TRUE;
 }
 
+/* as strtoull() does, which is a tenth of what reading a document costs otherwise */
+static gboolean
+read_digits(const char **text, guint base, guint64 *ret)
+{
+    const char *at = *text;
+    guint64 value = 0;
+
+    if (base == 16)
+        at += 2;
+    if (!g_ascii_isxdigit(*at))
+        return FALSE;
+    for (; g_ascii_isxdigit(*at); at++) {
+        const guint digit = (guint)g_ascii_xdigit_value(*at);
+
+        if (digit >= base)
+            break;
+        if (value > (G_MAXUINT64 - digit) / base)
+            return FALSE;
+        value = value * base + digit;
+    }
+    *text = at;
+    *ret = value;
+    return TRUE;
+}
+
 static gboolean
 read_unsigned(const VbXmlSlot *slot, const char *text, guint64 *ret)
 {
-    char *end;
-    guint64 value;
-
     while (g_ascii_isspace(*text))
         text++;
     if (*text == '+')
         text++;
-    if (!g_ascii_isdigit(*text))
+    if (!g_ascii_isdigit(*text) || !read_digits(&text, number_base(slot, text), ret))
         return FALSE;
-    errno = 0;
-    value = g_ascii_strtoull(text, &end, number_base(slot, text));
-    while (g_ascii_isspace(*end))
-        end++;
-    if (errno || *end)
-        return FALSE;
-    *ret = value;
-    return TRUE;
+    while (g_ascii_isspace(*text))
+        text++;
+    return *text == '\0';
 }
 
 static gboolean
@@ -179,7 +196,7 @@ append_decimal(GString *out, guint64 number, gboolean is_negative)
     } while (number > 0);
     if (is_negative)
         digits[--at] = '-';
-    g_string_append_len(out, digits + at, (gssize)(sizeof(digits) - at));
+    vb_xml_put(out, digits + at, sizeof(digits) - at);
 }
 
 /* at least @width digits, as for "%0*x" */
@@ -195,7 +212,7 @@ append_hex(GString *out, guint64 number, guint width)
     }
     digits[--at] = 'x';
     digits[--at] = '0';
-    g_string_append_len(out, digits + at, (gssize)(sizeof(digits) - at));
+    vb_xml_put(out, digits + at, sizeof(digits) - at);
 }
 
 static void
@@ -310,7 +327,8 @@ append_enum(const VbXmlSlot *slot, gconstpointer value, GString *out)
 {
     const char *nick = vb_enum_to_nick(slot->f.enumeration, read_small(slot, value));
 
-    g_string_append(out, nick ? nick : "");
+    if (nick)
+        vb_xml_put(out, nick, strlen(nick));
 }
 
 static gboolean

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Inside libcommon/xml only: how each kind of value is read, written, copied, compared. */
 #pragma once
+#include <string.h>
 #include "xml/plan.h"
 #include "xml/tree.h"
 
@@ -33,3 +34,16 @@ char *vb_bitmap_normalise(const char *text, guint max);
 typedef enum { VB_SIZE_OK, VB_SIZE_UNKNOWN_UNIT, VB_SIZE_OVERFLOW } VbSizeResult;
 VbSizeResult vb_xml_size_scale(guint64 number, const char *unit, guint64 default_unit,
                                guint64 *ret_bytes);
+
+/* g_string_append_len() for pieces of a few bytes, of which a document has thousands */
+static inline void
+vb_xml_put(GString *out, const char *text, gsize length)
+{
+    if (out->len + length >= out->allocated_len) {
+        g_string_append_len(out, text, (gssize)length);
+        return;
+    }
+    memcpy(out->str + out->len, text, length);
+    out->len += length;
+    out->str[out->len] = '\0';
+}
