@@ -12,7 +12,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#define SCOPE_PREFIX "machine-qemu"
 #define SCOPE_SUFFIX ".scope"
+#define NESTED "libvirt" /* Source: libvirt's group within a scope */
 #define REMOVE_TRIES 50
 #define REMOVE_PAUSE_MS 100
 
@@ -109,6 +111,16 @@ find_group(const char *text, const QemuCgroupPlace *place, const char *controlle
     return NULL;
 }
 
+/* (transfer full): of "/machine.slice/machine-qemu-x.scope/libvirt/emulator" the part up to the scope; NULL: it is in none */
+static char *
+find_scope(const char *group)
+{
+    const char *name = group ? strstr(group, "/" SCOPE_PREFIX) : NULL;
+    const char *end = name ? strchrnul(name + 1, '/') : NULL;
+    g_autofree char *scope = end ? g_strndup(group, (gsize)(end - group)) : NULL;
+    return scope && g_str_has_suffix(scope, SCOPE_SUFFIX) ? g_steal_pointer(&scope) : NULL;
+}
+
 QemuCgroup *
 qemu_cgroup_find(const char *procfs, pid_t pid, const char *name)
 {
@@ -121,14 +133,17 @@ qemu_cgroup_find(const char *procfs, pid_t pid, const char *name)
     for (guint i = 0; i < QEMU_CGROUP_N_CONTROLLERS; i++) {
         QemuCgroupPlace *place = &cgroup->places[i];
         g_autofree char *group = NULL;
+        g_autofree char *scope = NULL;
         if (!place->mount)
             continue;
         group = find_group(text, place, controllers[i].v1);
-        place->is_inside = group && strstr(group, name);
-        if (group && g_str_has_suffix(group, SCOPE_SUFFIX) && strstr(group, "machine-qemu"))
-            place->folder = g_build_filename(place->mount, group, NULL);
-        else
-            place->folder = g_build_filename(place->mount, "machine", name, NULL);
+        scope = find_scope(group);
+        place->in_scope = scope != NULL;
+        place->is_inside = scope || (group && strstr(group, name));
+        place->folder = g_build_filename(place->mount, scope ? scope : "machine",
+                                         !scope ? name : (place->is_v2 ? NESTED : NULL), NULL);
+        if (scope && place->is_v2 && !cgroup->unit)
+            cgroup->unit = g_path_get_basename(scope);
     }
     return cgroup;
 }
@@ -140,6 +155,8 @@ qemu_cgroup_free(QemuCgroup *cgroup)
         g_free(cgroup->places[i].folder);
         g_free(cgroup->places[i].mount);
     }
+    if (cgroup)
+        g_free(cgroup->unit);
     g_free(cgroup);
 }
 
@@ -214,10 +231,32 @@ qemu_cgroup_make(const QemuCgroupPlace *place, GError **error)
     return make_folder(place->folder, error);
 }
 
+/* A group gives controllers to its children only while no process is in it: that moves first. */
 static gboolean
-is_systemds(const QemuCgroupPlace *place)
+nest(const QemuCgroupPlace *place, pid_t pid, GError **error)
 {
-    return g_str_has_suffix(place->folder, SCOPE_SUFFIX);
+    g_autofree char *scope = g_path_get_dirname(place->folder);
+    if (g_file_test(place->folder, G_FILE_TEST_IS_DIR))
+        return TRUE;
+    if (!make_folder(place->folder, error))
+        return FALSE;
+    if (!write_number(place->folder, "cgroup.procs", (guint64)pid, error)) {
+        (void)g_rmdir(place->folder);
+        return FALSE;
+    }
+    offer_controllers(scope);
+    return TRUE;
+}
+
+gboolean
+qemu_cgroup_is_made(const QemuCgroup *cgroup)
+{
+    for (guint i = 0; i < QEMU_CGROUP_N_CONTROLLERS; i++) {
+        const QemuCgroupPlace *place = &cgroup->places[i];
+        if (place->in_scope && place->is_v2 && !g_file_test(place->folder, G_FILE_TEST_IS_DIR))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 gboolean
@@ -225,10 +264,12 @@ qemu_cgroup_join(const QemuCgroup *cgroup, pid_t pid, GError **error)
 {
     for (guint i = 0; i < QEMU_CGROUP_N_CONTROLLERS; i++) {
         const QemuCgroupPlace *place = &cgroup->places[i];
-        if (!place->folder || is_systemds(place) || i == QEMU_CGROUP_CPUSET)
+        if (!place->folder || (place->in_scope && !place->is_v2) ||
+            (!place->in_scope && i == QEMU_CGROUP_CPUSET))
             continue;
-        if (!qemu_cgroup_make(place, error) ||
-            !write_number(place->folder, "cgroup.procs", (guint64)pid, error))
+        if (place->in_scope ? !nest(place, pid, error)
+                            : !qemu_cgroup_make(place, error) ||
+                                  !write_number(place->folder, "cgroup.procs", (guint64)pid, error))
             return FALSE;
     }
     return TRUE;
@@ -240,7 +281,7 @@ qemu_cgroup_owned(const QemuCgroup *cgroup)
     GPtrArray *folders = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < QEMU_CGROUP_N_CONTROLLERS; i++) {
         const QemuCgroupPlace *place = &cgroup->places[i];
-        if (place->folder && !is_systemds(place) &&
+        if (place->folder && !place->in_scope &&
             !g_ptr_array_find_with_equal_func(folders, place->folder, g_str_equal, NULL))
             g_ptr_array_add(folders, g_strdup(place->folder));
     }
@@ -313,7 +354,7 @@ qemu_cgroup_set_shares(const QemuCgroup *cgroup, guint64 shares, GError **error)
         return FALSE;
     if (place->is_v2)
         return check_range("shares", shares, 1, 10000, error) &&
-               write_number(place->folder, "cpu.weight", shares, error);
+               (place->in_scope || write_number(place->folder, "cpu.weight", shares, error));
     return check_range("shares", shares, 2, 262144, error) &&
            write_number(place->folder, "cpu.shares", shares, error);
 }
@@ -371,6 +412,23 @@ qemu_cgroup_add_thread(const QemuCgroup *cgroup, const char *child, pid_t tid, G
     return write_number(folder, place->is_v2 ? "cgroup.threads" : "tasks", (guint64)tid, error);
 }
 
+void
+qemu_cgroup_drop_vcpus(const QemuCgroup *cgroup, const GArray *threads)
+{
+    const char *folder = cgroup->places[QEMU_CGROUP_CPU].folder;
+    g_autoptr(GDir) dir = folder ? g_dir_open(folder, 0, NULL) : NULL;
+    const char *name;
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *child = g_build_filename(folder, name, NULL);
+        guint64 vcpu;
+        if (!g_str_has_prefix(name, "vcpu") ||
+            !g_ascii_string_to_unsigned(name + strlen("vcpu"), 10, 0, G_MAXUINT, &vcpu, NULL) ||
+            (vcpu < threads->len && g_array_index(threads, pid_t, vcpu) > 0))
+            continue;
+        qemu_cgroup_remove(child);
+    }
+}
+
 /* ---- memory ---- */
 
 static gboolean
@@ -425,6 +483,8 @@ qemu_cgroup_set_io_weight(const QemuCgroup *cgroup, guint weight, GError **error
     const QemuCgroupPlace *place = &cgroup->places[QEMU_CGROUP_IO];
     if (!qemu_cgroup_check(cgroup, QEMU_CGROUP_IO, error))
         return FALSE;
+    if (place->is_v2 && place->in_scope)
+        return check_range("weight", weight, 1, 10000, error);
     for (guint i = 0; i < 2; i++) {
         if (has_file(place->folder, names[place->is_v2][i]))
             return write_number(place->folder, names[place->is_v2][i], weight, error);

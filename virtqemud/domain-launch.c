@@ -4,6 +4,7 @@
 #include "advice.h"
 #include "base/error.h"
 #include "command/command.h"
+#include "confine.h"
 #include "domain-start.h"
 #include "firmware/firmware.h"
 #include "hostdev.h"
@@ -36,6 +37,7 @@ spawn(QemuTransition *start, const QemuCommand *command, QemuPrepared *prepared,
         .memory_policy = memory_policy,
         .fds = (const QemuProcessFd *)(gpointer)prepared->process_fds->data,
         .n_fds = prepared->process_fds->len,
+        .is_held = TRUE,
     };
     domain->process = qemu_process_spawn(&spec, qemu_domain_on_exited, domain, error);
     return domain->process != NULL;
@@ -77,7 +79,10 @@ launch(QemuTransition *start, QemuCaps *caps, GError **error)
     if (!spawn(start, command, prepared, error))
         return FALSE;
     qemu_crash_point("start-spawned");
-    return qemu_status_write(domain, error) && qemu_monitor_open(domain, error);
+    if (!qemu_status_write(domain, error) || !qemu_monitor_open(domain, error))
+        return FALSE;
+    qemu_confine_and_release(domain);
+    return TRUE;
 }
 
 /* ---- devices of the host; what was taken goes back when the start fails ---- */

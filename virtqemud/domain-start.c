@@ -480,27 +480,6 @@ qemu_start_job_event(QemuDomain *domain, const VbJson *details)
 }
 
 static void
-on_confined(gpointer data)
-{
-    on_step_done(NULL, NULL, data);
-}
-
-/* Counts as a question: who is told that the guest runs finds it in its control group. */
-static void
-confine(QemuDomain *domain)
-{
-    const QemuManagerListener *listener = &domain->manager->listener;
-    StartStep *step;
-    if (!listener->confine)
-        return;
-    step = g_new0(StartStep, 1);
-    step->domain = qemu_domain_ref(domain);
-    domain->starting->n_pending++;
-    listener->confine(domain, qemu_process_get_pid(domain->process), on_confined, step,
-                      domain->manager->listener_data);
-}
-
-static void
 go_on(QemuDomain *domain)
 {
     if (domain->starting->image)
@@ -567,7 +546,6 @@ qemu_start_connected(QemuDomain *domain)
     set_memory(domain);
     set_stats_period(domain);
     set_reboot_action(domain);
-    confine(domain);
     if (!is_placed)
         go_on(domain);
 }

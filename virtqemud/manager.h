@@ -32,6 +32,12 @@ typedef struct {
 } QemuHandOver;
 typedef void (*QemuHandedOver)(const GError *error, gpointer done_data);
 
+/* of a guest's scope among its neighbours; 0: stays as it is */
+typedef struct {
+    const char *unit;
+    guint64 cpu, io;
+} QemuWeights;
+
 /* All from the loop. Any member may be NULL. An event's effects on properties are told before the event. */
 typedef struct {
     void (*added)(QemuDomain *domain, gpointer data);
@@ -52,6 +58,9 @@ typedef struct {
     /* @done exactly once, later or at once. Errors: virtnodedevd's; RPC it cannot be reached */
     void (*hand_over)(const QemuHandOver *request, QemuHandedOver done, gpointer done_data,
                       gpointer data);
+    /* @done as above */
+    void (*set_weights)(QemuDomain *domain, const QemuWeights *weights, QemuDone done,
+                        gpointer done_data, gpointer data);
 } QemuManagerListener;
 
 struct _QemuManager {

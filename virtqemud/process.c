@@ -22,12 +22,15 @@
 #define LOCK_FD 3      /* of the pid file, in the emulator */
 #define MAX_NODES 1024 /* the kernel's limit, MAX_NUMNODES */
 #define REPORT_FD 4    /* closed by exec; carries errno when exec fails */
+#define HOLD_FD 5      /* closed by exec; a byte from it lets a held child go on */
 
 struct _QemuProcess {
     pid_t pid;
     int pidfd;
     guint watch;
     gboolean is_child;
+    int report_fd, hold_fd; /* while it is held; else -1 */
+    char *program;          /* as well; else NULL */
     QemuProcessExited exited;
     gpointer data;
 };
@@ -35,9 +38,12 @@ struct _QemuProcess {
 typedef struct {
     const QemuProcessSpec *spec;
     int log_fd, lock_fd, report_fd, null_fd;
+    int hold_fd; /* -1: it is not held */
     char **argv, **env;
     cpu_set_t *cpus;      /* NULL: as they are */
     unsigned long *nodes; /* a bit per NUMA node; NULL: as they are */
+    QemuProcessExited exited;
+    gpointer data;
 } ChildSetup;
 
 /* ---- watching ---- */
@@ -71,6 +77,7 @@ watch_process(pid_t pid, QemuProcessExited exited, gpointer data, GError **error
     QemuProcess *process = g_new0(QemuProcess, 1);
     process->pid = pid;
     process->pidfd = pidfd;
+    process->report_fd = process->hold_fd = -1;
     process->exited = exited;
     process->data = data;
     process->watch = g_unix_fd_add(pidfd, G_IO_IN, on_exit_seen, process);
@@ -83,6 +90,18 @@ qemu_process_adopt(pid_t pid, QemuProcessExited exited, gpointer data, GError **
     return watch_process(pid, exited, data, error);
 }
 
+/* A child that is still held reads the end of the pipe, and ends. */
+static void
+let_go(QemuProcess *process)
+{
+    if (process->hold_fd >= 0)
+        close(process->hold_fd);
+    if (process->report_fd >= 0)
+        close(process->report_fd);
+    process->hold_fd = process->report_fd = -1;
+    g_clear_pointer(&process->program, g_free);
+}
+
 void
 qemu_process_free(QemuProcess *process)
 {
@@ -90,6 +109,7 @@ qemu_process_free(QemuProcess *process)
         return;
     g_clear_handle_id(&process->watch, g_source_remove);
     close(process->pidfd);
+    let_go(process);
     g_free(process);
 }
 
@@ -158,6 +178,18 @@ child_write_pid(int fd)
         child_fail(REPORT_FD);
 }
 
+static void
+child_wait(void)
+{
+    char byte;
+    gssize n;
+    do {
+        n = read(HOLD_FD, &byte, 1);
+    } while (n < 0 && errno == EINTR);
+    if (n != 1)
+        _exit(127); /* whoever wanted it is gone */
+}
+
 /* Every source lies above all targets (the parent saw to that), so no dup2 hits another's source. */
 static void
 child_run(const ChildSetup *setup)
@@ -172,7 +204,8 @@ child_run(const ChildSetup *setup)
     if (dup2(setup->report_fd, REPORT_FD) < 0 || fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC) < 0)
         _exit(127);
     if (dup2(setup->null_fd, 0) < 0 || dup2(setup->log_fd, 1) < 0 || dup2(setup->log_fd, 2) < 0 ||
-        dup2(setup->lock_fd, LOCK_FD) < 0)
+        dup2(setup->lock_fd, LOCK_FD) < 0 ||
+        (setup->hold_fd >= 0 && dup2(setup->hold_fd, HOLD_FD) < 0))
         child_fail(REPORT_FD);
     if (close_range(REPORT_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || chdir("/") < 0)
         child_fail(REPORT_FD);
@@ -180,8 +213,6 @@ child_run(const ChildSetup *setup)
         if (dup2(spec->fds[i].source, spec->fds[i].target) < 0)
             child_fail(REPORT_FD);
     }
-    if (setup->cpus && sched_setaffinity(0, QEMU_CPU_SET_SIZE, setup->cpus) < 0)
-        child_fail(REPORT_FD);
     /* Source: set_mempolicy(2); the C library has no function for it. The kernel looks at one bit less than it is told. */
     if (setup->nodes &&
         syscall(SYS_set_mempolicy, spec->memory_policy, setup->nodes, MAX_NODES + 1) < 0)
@@ -189,6 +220,11 @@ child_run(const ChildSetup *setup)
     umask(
         0002); /* Source: libvirt starts emulators with this mask: group members may use the guest's sockets */
     child_write_pid(LOCK_FD);
+    if (setup->hold_fd >= 0)
+        child_wait();
+    /* after the process was moved: a group with processors of its own undoes it */
+    if (setup->cpus && sched_setaffinity(0, QEMU_CPU_SET_SIZE, setup->cpus) < 0)
+        child_fail(REPORT_FD);
     execve(setup->argv[0], setup->argv, setup->env);
     child_fail(REPORT_FD);
 }
@@ -230,31 +266,86 @@ await_exec(int report_fd, const char *program, GError **error)
                               program);
 }
 
-static QemuProcess *
-fork_child(ChildSetup *setup, QemuProcessExited exited, gpointer data, GError **error)
+gboolean
+qemu_process_release(QemuProcess *process, GError **error)
 {
-    int report[2];
-    if (pipe2(report, O_CLOEXEC) < 0) {
-        vb_error_set_errno(error, errno, "cannot create pipe");
+    gboolean is_running = TRUE;
+    if (process->hold_fd < 0)
+        return TRUE;
+    if (write(process->hold_fd, "", 1) != 1)
+        is_running =
+            vb_error_set_errno(error, errno, "Cannot execute binary '%s'", process->program);
+    else
+        is_running = await_exec(process->report_fd, process->program, error);
+    let_go(process);
+    return is_running;
+}
+
+/* a pipe whose end @i goes to the child, away from what it has at fixed places */
+static gboolean
+open_pipe(int ends[2], guint i, GError **error)
+{
+    int low;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return vb_error_set_errno(error, errno, "cannot create pipe");
+    low = ends[i];
+    ends[i] = lift_fd(low, 100);
+    close(low);
+    return TRUE;
+}
+
+static QemuProcess *
+watch_child(pid_t pid, const ChildSetup *setup, int report_fd, int hold_fd, GError **error)
+{
+    QemuProcess *process;
+    if (hold_fd < 0 && !await_exec(report_fd, setup->argv[0], error)) {
+        waitpid(pid, NULL, 0);
         return NULL;
     }
-    setup->report_fd = lift_fd(report[1], 100);
-    close(report[1]);
-    pid_t pid = fork();
-    if (pid == 0)
-        child_run(setup);
-    int errsv = errno;
-    close(setup->report_fd);
+    process = watch_process(pid, setup->exited, setup->data, error);
+    if (!process)
+        return NULL;
+    process->is_child = TRUE;
+    if (hold_fd >= 0) {
+        process->program = g_strdup(setup->argv[0]);
+        process->report_fd = fcntl(report_fd, F_DUPFD_CLOEXEC, 0);
+        process->hold_fd = fcntl(hold_fd, F_DUPFD_CLOEXEC, 0);
+    }
+    return process;
+}
+
+static void
+close_ends(const int *fds, guint n)
+{
+    for (guint i = 0; i < n; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
+}
+
+static QemuProcess *
+fork_child(ChildSetup *setup, GError **error)
+{
+    int report[2] = {-1, -1}, hold[2] = {-1, -1};
     QemuProcess *process = NULL;
-    if (pid < 0)
-        vb_error_set_errno(error, errsv, "cannot fork child process");
-    else if (!await_exec(report[0], setup->argv[0], error))
-        waitpid(pid, NULL, 0);
-    else
-        process = watch_process(pid, exited, data, error);
-    close(report[0]);
-    if (process)
-        process->is_child = TRUE;
+    if (open_pipe(report, 1, error) && (!setup->spec->is_held || open_pipe(hold, 0, error))) {
+        setup->report_fd = report[1];
+        setup->hold_fd = hold[0];
+        pid_t pid = fork();
+        if (pid == 0) {
+            close_ends(hold + 1, 1); /* so that our end is the daemon's too */
+            child_run(setup);
+        }
+        const int errsv = errno;
+        close_ends(report + 1, 1);
+        report[1] = -1;
+        if (pid < 0)
+            vb_error_set_errno(error, errsv, "cannot fork child process");
+        else
+            process = watch_child(pid, setup, report[0], hold[1], error);
+    }
+    close_ends(report, 2);
+    close_ends(hold, 2);
     return process;
 }
 
@@ -326,14 +417,16 @@ qemu_process_spawn(const QemuProcessSpec *spec, QemuProcessExited exited, gpoint
                         .argv = (char **)spec->argv,
                         .env = (char **)spec->env,
                         .cpus = spec->cpus ? qemu_cpu_set_new(spec->cpus) : NULL,
-                        .nodes = spec->nodes ? node_mask_new(spec->nodes) : NULL};
+                        .nodes = spec->nodes ? node_mask_new(spec->nodes) : NULL,
+                        .exited = exited,
+                        .data = data};
     QemuProcess *process = NULL;
     if (setup_open(&setup, error)) {
         ChildSetup high = setup;
         high.log_fd = lift_fd(setup.log_fd, above);
         high.lock_fd = lift_fd(setup.lock_fd, above);
         high.null_fd = lift_fd(setup.null_fd, above);
-        process = fork_child(&high, exited, data, error);
+        process = fork_child(&high, error);
         setup_close(&high);
     }
     setup_close(&setup);

@@ -23,6 +23,8 @@ typedef struct {
     int memory_policy;        /* MPOL_*, with @nodes */
     const QemuProcessFd *fds; /* inherited, besides 0-2 and the lock */
     guint n_fds;
+    gboolean
+        is_held; /* runs its program when qemu_process_release() says so, ends if nobody does */
 } QemuProcessSpec;
 
 #define QEMU_CPU_SET_SIZE CPU_ALLOC_SIZE(8192) /* Source: the kernel's limit, NR_CPUS */
@@ -36,6 +38,8 @@ typedef void (*QemuProcessExited)(QemuProcess *process, int wait_status, gpointe
 /* Errors: SYSTEM_ERROR fork or exec failed (named), RESOURCE_BUSY the pid file's lock is held by a living emulator */
 QemuProcess *qemu_process_spawn(const QemuProcessSpec *spec, QemuProcessExited exited,
                                 gpointer data, GError **error);
+/* Errors: SYSTEM_ERROR exec failed (named): the process has ended, which is told as ever */
+gboolean qemu_process_release(QemuProcess *process, GError **error);
 /* First descriptor number that spec->fds may use as a target, clear of what spawn itself needs */
 #define QEMU_PROCESS_FIRST_FD 10
 

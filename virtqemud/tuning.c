@@ -3,6 +3,7 @@
 #include "tuning.h"
 
 #include "base/error.h"
+#include "confine.h"
 #include "define.h"
 #include "domain-private.h"
 #include "placement.h"
@@ -92,6 +93,7 @@ guest_take(Guest *guest, QemuDomain *domain)
     }
     if (guest->is_new)
         qemu_domain_save(domain);
+    guest->is_new = guest->is_new || !qemu_cgroup_is_made(guest->cgroup);
 }
 
 static void
@@ -289,6 +291,7 @@ run_work(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
         limit_kind(guest, work->next, work->kind, &error) &&
         ((work->kind != EVERY_KIND && work->kind != QEMU_TUNING_NUMA) ||
          limit_nodes(guest, work->nodes, work->kind == QEMU_TUNING_NUMA, &error))) {
+        qemu_cgroup_drop_vcpus(guest->cgroup, guest->vcpus);
         g_task_return_boolean(task, TRUE);
         return;
     }
@@ -301,12 +304,10 @@ run_work(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 }
 
 static void
-on_worked(GObject *source, GAsyncResult *result, gpointer data)
+work_end(QemuDomain *domain, GError *error, gpointer data)
 {
     Work *work = data;
-    g_autoptr(GError) error = NULL;
-    (void)g_task_propagate_boolean(G_TASK(result), &error);
-    work->done(work->domain, error, work->data);
+    work->done(domain, error, work->data);
     qemu_domain_unref(work->domain);
     guest_clear(&work->guest);
     vb_domain_free(work->next);
@@ -314,6 +315,26 @@ on_worked(GObject *source, GAsyncResult *result, gpointer data)
     g_free(work->nodes);
     g_free(work->nodes_before);
     g_free(work);
+}
+
+/* Weights are last: what they count among is systemd's, which may refuse. */
+static void
+on_worked(GObject *source, GAsyncResult *result, gpointer data)
+{
+    Work *work = data;
+    const VbDomainDef *def = work->next;
+    g_autoptr(GError) error = NULL;
+    const gboolean has_cpu = work->kind == EVERY_KIND || work->kind == QEMU_TUNING_SCHEDULER;
+    const gboolean has_io = work->kind == EVERY_KIND || work->kind == QEMU_TUNING_BLKIO;
+    if (!g_task_propagate_boolean(G_TASK(result), &error)) {
+        work_end(work->domain, error, work);
+        return;
+    }
+    qemu_confine_set_weights(work->domain, work->guest.cgroup->unit,
+                             has_cpu && def->cputune && def->cputune->has_shares
+                                 ? def->cputune->shares
+                                 : 0,
+                             has_io && def->blkiotune ? def->blkiotune->weight : 0, work_end, work);
 }
 
 /* takes @next and @before */

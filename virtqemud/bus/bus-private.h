@@ -91,6 +91,8 @@ QemuBusScopes *qemu_bus_scopes_new(GDBusConnection *connection, gboolean is_sess
 void qemu_bus_scopes_free(QemuBusScopes *scopes);
 void qemu_bus_confine(QemuBusScopes *scopes, QemuDomain *domain, pid_t pid, QemuConfined done,
                       gpointer data);
+void qemu_bus_weigh(QemuBusScopes *scopes, QemuDomain *domain, const QemuWeights *weights,
+                    QemuDone done, gpointer data);
 char *qemu_bus_scope_name(int id, const char *guest);
 
 /* bus-stop.c */

@@ -307,3 +307,53 @@ qemu_bus_confine(QemuBusScopes *scopes, QemuDomain *domain, pid_t pid, QemuConfi
     else
         g_ptr_array_add(scopes->waiting, scope);
 }
+
+/* ---- weights ---- */
+
+typedef struct {
+    QemuDomain *domain; /* a reference */
+    QemuDone done;
+    gpointer data;
+} Weighing;
+
+static void
+on_weighed(GObject *source, GAsyncResult *result, gpointer data)
+{
+    Weighing *weighing = data;
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) reply =
+        g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &failure);
+    if (!reply) {
+        g_dbus_error_strip_remote_error(failure);
+        vb_error_set(&error, VIR_ERR_OPERATION_FAILED, "cannot set the weight of domain '%s': %s",
+                     weighing->domain->name, failure->message);
+    }
+    weighing->done(weighing->domain, error, weighing->data);
+    qemu_domain_unref(weighing->domain);
+    g_free(weighing);
+}
+
+/**
+ * qemu_bus_weigh:
+ *
+ * Weights are systemd's: what is written into a scope's own files is gone when systemd reads its units again.
+ */
+void
+qemu_bus_weigh(QemuBusScopes *scopes, QemuDomain *domain, const QemuWeights *weights, QemuDone done,
+               gpointer data)
+{
+    Weighing *weighing = g_new0(Weighing, 1);
+    GVariantBuilder builder;
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a(sv)"));
+    if (weights->cpu)
+        add_property(&builder, "CPUWeight", g_variant_new_uint64(weights->cpu));
+    if (weights->io)
+        add_property(&builder, "IOWeight", g_variant_new_uint64(weights->io));
+    *weighing = (Weighing){qemu_domain_ref(domain), done, data};
+    g_dbus_connection_call(scopes->connection, SYSTEMD, SYSTEMD_PATH, MANAGER, "SetUnitProperties",
+                           g_variant_new("(sb@a(sv))", weights->unit, TRUE,
+                                         g_variant_builder_end(&builder)),
+                           NULL, G_DBUS_CALL_FLAGS_NO_AUTO_START, CALL_TIMEOUT_MS, NULL, on_weighed,
+                           weighing);
+}

@@ -248,6 +248,22 @@ hand_over(const QemuHandOver *request, QemuHandedOver done, gpointer done_data, 
     qemu_bus_hand_over(((QemuBus *)data)->nodedev, request, done, done_data);
 }
 
+/* A guest in a scope, and no bus any more: it was systemd's, and is not ours to weigh. */
+static void
+set_weights(QemuDomain *domain, const QemuWeights *weights, QemuDone done, gpointer done_data,
+            gpointer data)
+{
+    QemuBus *bus = data;
+    g_autoptr(GError) error = NULL;
+    if (bus->scopes) {
+        qemu_bus_weigh(bus->scopes, domain, weights, done, done_data);
+        return;
+    }
+    vb_error_set(&error, VIR_ERR_OPERATION_FAILED,
+                 "cannot set the weight of domain '%s': systemd is not on the bus", domain->name);
+    done(domain, error, done_data);
+}
+
 static const QemuManagerListener listener = {
     .added = domain_added,
     .removed = domain_removed,
@@ -261,6 +277,7 @@ static const QemuManagerListener listener = {
     .release = release,
     .confine = confine,
     .hand_over = hand_over,
+    .set_weights = set_weights,
 };
 
 /* Probing the default emulator: its version is a property, and the first guest need not wait for it. */

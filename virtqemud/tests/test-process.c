@@ -15,6 +15,7 @@ typedef struct {
     char *folder, *pidfile, *log;
     int status;
     gboolean is_over;
+    const VbBitset *cpus;
 } Fixture;
 
 static void
@@ -45,7 +46,8 @@ on_exited(QemuProcess *process, int wait_status, gpointer data)
 }
 
 static QemuProcess *
-spawn(Fixture *fixture, const char *program, const char *script, int fd, GError **error)
+spawn_as(Fixture *fixture, const char *program, const char *script, int fd, gboolean is_held,
+         GError **error)
 {
     const char *argv[] = {program, "-c", script, "e2c84f2e-0000-4000-8000-000000000001", NULL};
     const char *env[] = {"LC_ALL=C", NULL};
@@ -55,8 +57,16 @@ spawn(Fixture *fixture, const char *program, const char *script, int fd, GError 
                             .log_path = fixture->log,
                             .pidfile_path = fixture->pidfile,
                             .fds = fds,
-                            .n_fds = fd >= 0 ? 1 : 0};
+                            .n_fds = fd >= 0 ? 1 : 0,
+                            .cpus = fixture->cpus,
+                            .is_held = is_held};
     return qemu_process_spawn(&spec, on_exited, fixture, error);
+}
+
+static QemuProcess *
+spawn(Fixture *fixture, const char *program, const char *script, int fd, GError **error)
+{
+    return spawn_as(fixture, program, script, fd, FALSE, error);
 }
 
 static void
@@ -128,6 +138,77 @@ test_descriptors(Fixture *fixture, gconstpointer data)
     close(leaked);
 }
 
+/* Nothing of the program runs before it is released; then everything is as ever. */
+static void
+test_held(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    int pair[2];
+    char byte;
+    pid_t pid = 0;
+    cpu_set_t all, now;
+    g_autofree char *first = NULL;
+    g_autoptr(VbBitset) cpus = NULL;
+    guint cpu = 0;
+    g_assert_cmpint(sched_getaffinity(0, sizeof all, &all), ==, 0);
+    while (!CPU_ISSET(cpu, &all))
+        cpu++;
+    first = g_strdup_printf("%u", cpu);
+    cpus = vb_bitset_parse(first);
+    fixture->cpus = cpus;
+    g_assert_cmpint(pipe2(pair, O_CLOEXEC | O_NONBLOCK), ==, 0);
+    QemuProcess *process =
+        spawn_as(fixture, "/bin/sh", "echo >/proc/self/fd/10; kill -STOP $$; exit 3", pair[1], TRUE,
+                 &error);
+    g_assert_no_error(error);
+    while (qemu_process_probe(fixture->pidfile, "/proc", NULL, &pid) != QEMU_PROCESS_ALIVE)
+        g_usleep(100);
+    g_assert_cmpint(pid, ==, qemu_process_get_pid(process));
+    g_assert_cmpint(read(pair[0], &byte, 1), ==, -1);
+    /* what a move between control groups does to it */
+    g_assert_cmpint(sched_setaffinity(pid, sizeof all, &all), ==, 0);
+    g_assert_true(qemu_process_release(process, &error));
+    g_assert_true(qemu_process_release(process, &error)); /* nothing more to do */
+    while (read(pair[0], &byte, 1) != 1)
+        g_usleep(100);
+    g_assert_cmpint(sched_getaffinity(pid, sizeof now, &now), ==, 0);
+    g_assert_true(CPU_COUNT(&now) == 1 && CPU_ISSET(cpu, &now));
+    while (!fixture->is_over) { /* it stops itself at a time of its own */
+        g_assert_true(qemu_process_kill(process, SIGCONT, NULL));
+        g_main_context_iteration(NULL, FALSE);
+    }
+    g_assert_true(WIFEXITED(fixture->status) && WEXITSTATUS(fixture->status) == 3);
+    qemu_process_free(process);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* A daemon that dies leaves no child behind that waits for ever. */
+static void
+test_held_and_forgotten(Fixture *fixture, gconstpointer data)
+{
+    pid_t pid = 0;
+    int status;
+    QemuProcess *process = spawn_as(fixture, "/bin/sh", "exit 0", -1, TRUE, NULL);
+    pid = qemu_process_get_pid(process);
+    qemu_process_free(process);
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 127);
+}
+
+static void
+test_held_without_program(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    QemuProcess *process = spawn_as(fixture, "/nonexistent/qemu", "", -1, TRUE, &error);
+    g_assert_no_error(error);
+    g_assert_false(qemu_process_release(process, &error));
+    g_assert_cmpstr(error->message, ==,
+                    "Cannot execute binary '/nonexistent/qemu': No such file or directory");
+    wait_over(fixture);
+    qemu_process_free(process);
+}
+
 static void
 test_no_exec(Fixture *fixture, gconstpointer data)
 {
@@ -175,6 +256,9 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add("/process/life", Fixture, NULL, setup, test_life, teardown);
     g_test_add("/process/descriptors", Fixture, NULL, setup, test_descriptors, teardown);
+    g_test_add("/process/held", Fixture, NULL, setup, test_held, teardown);
+    g_test_add("/process/held/forgotten", Fixture, NULL, setup, test_held_and_forgotten, teardown);
+    g_test_add("/process/held/no-exec", Fixture, NULL, setup, test_held_without_program, teardown);
     g_test_add("/process/no-exec", Fixture, NULL, setup, test_no_exec, teardown);
     g_test_add("/process/foreign-pidfile", Fixture, NULL, setup, test_foreign_pidfile, teardown);
     g_test_add("/process/log", Fixture, NULL, setup, test_log, teardown);
