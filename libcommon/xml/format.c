@@ -95,7 +95,8 @@ is_wanted(const Writer *writer, const VbXmlSlot *slot, gconstpointer self)
 
     if ((flags & VB_XML_PARSE_ONLY) ||
         ((flags & VB_XML_LIVE_ONLY) && !(writer->flags & VB_XML_FORMAT_LIVE)) ||
-        ((flags & VB_XML_SECRET) && !(writer->flags & VB_XML_FORMAT_SECURE)))
+        ((flags & VB_XML_SECRET) && !(writer->flags & VB_XML_FORMAT_SECURE)) ||
+        ((flags & VB_XML_STATUS_ONLY) && !(writer->flags & VB_XML_FORMAT_STATUS)))
         return FALSE;
     return slot->n_when == 0 || vb_xml_slot_applies(slot, self);
 }
@@ -165,6 +166,12 @@ write_texts(const Place *place, const VbXmlNode *node)
 static void
 write_raw(Writer *writer, const VbXmlSlot *slot, const char *inside, guint indent)
 {
+    if (vb_xml_slot_is_rest(slot)) {
+        append_blanks(writer->out, indent);
+        put_text(writer->out, inside);
+        PUT(writer->out, "\n");
+        return;
+    }
     put_start(writer->out, indent, slot->name);
     PUT(writer->out, ">\n");
     append_blanks(writer->out, indent + 2);

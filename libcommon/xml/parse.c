@@ -39,6 +39,8 @@ is_due(const Walk *walk, const VbXmlSlot *slot)
 {
     if ((slot->f.flags & VB_XML_LIVE_ONLY) && (walk->reading->flags & VB_XML_PARSE_INACTIVE))
         return FALSE;
+    if ((slot->f.flags & VB_XML_STATUS_ONLY) && !(walk->reading->flags & VB_XML_PARSE_STATUS))
+        return FALSE;
     return slot->n_when == 0 || vb_xml_slot_applies(slot, walk->self);
 }
 
@@ -222,6 +224,25 @@ find_child(const VbXmlNode *node, const VbXmlElement *element, guint *at)
     return NULL;
 }
 
+static gboolean
+keep_rest(Walk *walk, const VbXmlNode *node, const VbXmlElement *given, GError **error)
+{
+    VbXmlSlot *rest = walk->plan->rest;
+    guint depth = 0;
+
+    if (!rest || node != walk->plan->top || !is_due(walk, rest))
+        return TRUE;
+    if (!given->raw) {
+        g_set_error_literal(error, needs_raw_quark(), 0, "");
+        return FALSE;
+    }
+    for (const VbXmlElement *above = given->parent->parent; above; above = above->parent)
+        depth++;
+    vb_xml_raw_add(vb_xml_member(vb_xml_slot_home(rest, walk->self), rest->f.offset), given->raw,
+                   depth);
+    return TRUE;
+}
+
 static gboolean parse_node(Walk *walk, const VbXmlNode *node, const VbXmlElement *element,
                            GError **error);
 
@@ -258,6 +279,8 @@ parse_node(Walk *walk, const VbXmlNode *node, const VbXmlElement *element, GErro
         if (!child && node->strict_children)
             return vb_xml_fail(error, VIR_ERR_CONFIG_UNSUPPORTED, given, "XmlUnknownElement",
                                "%s '%s'", node->strict_children, given->name);
+        if (!child && !keep_rest(walk, node, given, error))
+            return FALSE;
         for (; child; child = child->same) {
             if (!parse_child(walk, child, given, error))
                 return FALSE;

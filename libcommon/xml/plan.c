@@ -115,6 +115,8 @@ place(VbXmlPlan *plan, VbXmlSlot *slot)
     if (is_element_kind(slot->f.kind)) {
         g_assert(!slot->is_attribute && strcmp(last, ".") != 0);
         place_element(slot, node, last);
+        if (vb_xml_slot_is_rest(slot))
+            plan->rest = slot;
         return;
     }
     if (!slot->is_attribute && strcmp(last, ".") != 0)
@@ -455,7 +457,8 @@ compile(const VbXmlType *type)
         find_zero(slot);
         if (slot->f.flags & (VB_XML_REQUIRED | VB_XML_REQUIRED_IN_ELEMENT))
             g_ptr_array_add(plan->required, slot);
-        if (slot->f.kind == VB_XML_KIND_RAW && slot->node == plan->top)
+        if (slot->f.kind == VB_XML_KIND_RAW && slot->node == plan->top &&
+            !vb_xml_slot_is_rest(slot) && !(slot->f.flags & VB_XML_STATUS_ONLY))
             plan->raw = slot->name;
         note_zero(slot->node, slot);
     }

@@ -82,6 +82,7 @@ struct _VbXmlPlan {
     const char *raw;     /* of the element's child whose content is kept as it is; or NULL */
     GArray *parts;       /* gsize, offsets of the pointers to PARTs */
     VbXmlNode *top;
+    VbXmlSlot *rest; /* RAW "*"; NULL */
     guint n_nodes;
     GArray *inits; /* VbXmlInit, of embedded types */
 };
@@ -100,6 +101,12 @@ static inline gboolean
 vb_xml_is_name(const char *a, const char *b)
 {
     return a[0] == b[0] && strcmp(a, b) == 0;
+}
+
+static inline gboolean
+vb_xml_slot_is_rest(const VbXmlSlot *slot)
+{
+    return slot->f.kind == VB_XML_KIND_RAW && slot->name[0] == '*';
 }
 
 static inline gpointer

@@ -46,6 +46,16 @@ append_child(GString *out, xmlNode *child, guint depth)
         append_node(out, child);
 }
 
+void
+vb_xml_raw_add(char **text, xmlNode *element, guint depth)
+{
+    GString *out = g_string_new(*text);
+
+    g_free(*text);
+    append_child(out, element, depth);
+    *text = g_string_free(out, FALSE);
+}
+
 /**
  * vb_xml_raw_inside:
  * @element: an element

@@ -6,3 +6,5 @@
 
 /* @depth: how many elements are around @element. (transfer full) (nullable) */
 char *vb_xml_raw_inside(xmlNode *element, guint depth);
+/* One more element, as text, at the end of what is there */
+void vb_xml_raw_add(char **text, xmlNode *element, guint depth);

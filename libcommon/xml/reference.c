@@ -100,6 +100,8 @@ append_type(GString *out, const GPtrArray *types, const VbXmlType *type)
     for (guint i = 0; i < plan->slots->len; i++) {
         const VbXmlSlot *slot = g_ptr_array_index(plan->slots, i);
 
+        if (slot->f.flags & VB_XML_STATUS_ONLY)
+            continue;
         g_string_append_printf(out, "| `%s` | ", slot->path);
         append_value(out, types, &slot->f);
         g_string_append(out, " |");

@@ -180,6 +180,8 @@ write_children_named(Schema *schema, const VbXmlNode *node, guint at)
     gboolean is_list = first->slot && first->slot->f.kind == VB_XML_KIND_LIST;
     guint n = 1;
 
+    if (first->slot && (first->slot->f.flags & VB_XML_STATUS_ONLY))
+        return;
     for (guint i = 0; i < at; i++) {
         if (is_same_name(g_ptr_array_index(node->children, i), first))
             return;

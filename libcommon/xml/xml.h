@@ -38,7 +38,8 @@ typedef enum {
     VB_XML_KIND_STRUCT, /* pointer to a child struct of field->type; NULL = absent */
     VB_XML_KIND_LIST, /* GPtrArray * of child structs, one element each; NULL or empty = none; without a
                              free function: vb_xml_free frees the entries */
-    VB_XML_KIND_RAW, /* char *: the element's inside, verbatim, foreign namespaces included (<metadata>) */
+    VB_XML_KIND_RAW, /* char *: the element's inside, verbatim, foreign namespaces included (<metadata>); path "*":
+                             the elements that no other field of the type's own element names */
     VB_XML_KIND_CUSTOM, /* field->custom: for the rare spelling no other kind fits */
     VB_XML_KIND_EMBED, /* struct of field->type held by value: its fields count as this table's own, their paths
                              below field->path ("." = this element): device addresses, common parts */
@@ -77,6 +78,8 @@ enum {
         << 9, /* ENUM, STRING with words: unknown is VIR_ERR_CONFIG_UNSUPPORTED "unknown TITLE 'x'" */
     VB_XML_NOT_ZERO = 1 << 10, /* UINT: 0 is refused */
     VB_XML_UNION = 1 << 11,    /* its bytes are other fields' while its condition does not hold */
+    VB_XML_STATUS_ONLY =
+        1 << 12, /* elements: read and written only in status files; not documented */
 };
 
 struct _VbXmlField {
@@ -167,8 +170,11 @@ struct _VbXmlType {
                               .n_fields = G_N_ELEMENTS(table),                                     \
                               ##__VA_ARGS__}
 
-enum { VB_XML_FORMAT_LIVE = 1 << 0, VB_XML_FORMAT_SECURE = 1 << 1 };
-enum { VB_XML_PARSE_INACTIVE = 1 << 0 /* LIVE_ONLY fields are not read: what a user hands in */ };
+enum { VB_XML_FORMAT_LIVE = 1 << 0, VB_XML_FORMAT_SECURE = 1 << 1, VB_XML_FORMAT_STATUS = 1 << 2 };
+enum {
+    VB_XML_PARSE_INACTIVE = 1 << 0, /* LIVE_ONLY fields are not read: what a user hands in */
+    VB_XML_PARSE_STATUS = 1 << 1,   /* STATUS_ONLY fields are read */
+};
 
 /* The PART that @pointer points to: to read, zeros when there is none; to write, made when there is none. Both evaluate
  * @pointer more than once. */

@@ -388,6 +388,65 @@ test_values(void)
     g_free(list);
 }
 
+/* ---- status files ---- */
+
+typedef struct {
+    char *name, *inner, *rest;
+} Status;
+
+static const VbXmlField status_fields[] = {
+    VB_XML_STR(Status, name, "name"),
+    VB_XML_RAW(Status, inner, "inner", .flags = VB_XML_STATUS_ONLY),
+    VB_XML_RAW(Status, rest, "*"),
+};
+static const VB_XML_TYPE(status_type, Status, "status", status_fields);
+
+static const char status_text[] = "<status>\n"
+                                  "  <name>n</name>\n"
+                                  "  <inner>\n"
+                                  "    <x a=\"1\"/>\n"
+                                  "  </inner>\n"
+                                  "  <one b=\"2\"/>\n"
+                                  "  <two>\n"
+                                  "    <three>it&apos;s</three>\n"
+                                  "  </two>\n"
+                                  "</status>\n";
+
+static void
+check_status(guint parse_flags, guint format_flags, const char *expected)
+{
+    g_autoptr(GError) error = NULL;
+    Status *status = vb_xml_parse_full(&status_type, status_text, -1, parse_flags, &error);
+    g_autofree char *text = NULL;
+    Status *copy;
+
+    g_assert_no_error(error);
+    copy = vb_xml_copy(&status_type, status);
+    g_assert_true(vb_xml_equal(&status_type, status, copy));
+    text = vb_xml_format(&status_type, copy, format_flags);
+    g_assert_cmpstr(text, ==, expected);
+    vb_xml_free(&status_type, copy);
+    vb_xml_free(&status_type, status);
+}
+
+/* what no field names is kept; what belongs to status files shows nowhere else */
+static void
+test_rest(void)
+{
+    static const char rest[] =
+        "  <one b=\"2\"/>\n  <two>\n    <three>it's</three>\n  </two>\n</status>\n";
+    g_autofree char *without = g_strconcat("<status>\n  <name>n</name>\n", rest, NULL);
+    g_autofree char *all =
+        g_strconcat("<status>\n  <name>n</name>\n  <inner>\n    <x a=\"1\"/>\n  </inner>\n", rest,
+                    NULL);
+    g_autofree char *schema = vb_xml_schema(&status_type);
+
+    check_status(VB_XML_PARSE_STATUS, VB_XML_FORMAT_STATUS, all);
+    check_status(VB_XML_PARSE_STATUS, 0, without);
+    check_status(0, VB_XML_FORMAT_STATUS, without);
+    g_assert_null(strstr(schema, "inner"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -403,6 +462,7 @@ main(int argc, char **argv)
     g_test_add_func("/xml/list-bound", test_list_bound);
     g_test_add_func("/xml/not-terminated", test_not_terminated);
     g_test_add_func("/xml/raw", test_raw);
+    g_test_add_func("/xml/rest", test_rest);
     g_test_add_func("/xml/values", test_values);
     return g_test_run();
 }
