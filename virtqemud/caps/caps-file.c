@@ -87,6 +87,7 @@ qemu_caps_to_json(const QemuCaps *caps, const char *identity)
     write_set(json, "properties", caps->properties);
     write_set(json, "commands", caps->commands);
     write_set(json, "options", caps->options);
+    write_set(json, "facts", caps->facts);
     vb_json_add_bool(json, "complete", TRUE);
     vb_json_end(json);
     return vb_json_writer_finish(json);
@@ -127,6 +128,7 @@ qemu_caps_from_json(const char *text, gsize length, const char *path, const char
     read_set(caps->properties, vb_json_get(json, "properties"));
     read_set(caps->commands, vb_json_get(json, "commands"));
     read_set(caps->options, vb_json_get(json, "options"));
+    read_set(caps->facts, vb_json_get(json, "facts"));
     if (!caps->arch || caps->machines->len == 0 || g_hash_table_size(caps->types) == 0)
         return NULL;
     return g_steal_pointer(&caps);

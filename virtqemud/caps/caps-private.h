@@ -24,6 +24,7 @@ struct _QemuCaps {
     GHashTable *properties;      /* "type.property" set */
     GHashTable *commands;
     GHashTable *options; /* "sandbox", "sandbox.spawn" */
+    GHashTable *facts;   /* what libvirt-flags.c wants to know besides: "schema:...", "off:..." */
 };
 
 QemuCaps *qemu_caps_new(const char *path);
@@ -81,6 +82,16 @@ char *qemu_caps_identity(const char *emulator, const char *host_identity, GError
 char *qemu_kvm_identity(const char *emulator, const char *host_identity, const char *procfs);
 const char *qemu_caps_host_arch(void);
 const char *qemu_caps_arch_from_target(const char *target); /* QEMU's "i386" -> "i686" */
+
+/* schema.c; borrows the answer */
+typedef struct _QemuSchema QemuSchema;
+QemuSchema *qemu_schema_new(const VbJson *query_qmp_schema);
+gboolean qemu_schema_has(const QemuSchema *schema, const char *path);
+void qemu_schema_free(QemuSchema *schema);
+
+/* libvirt-flags.c */
+typedef void (*QemuCapsFactFunc)(const char *fact, gpointer data);
+void qemu_caps_each_wanted_fact(const char *prefix, QemuCapsFactFunc each, gpointer data);
 
 /* documents */
 char *qemu_capabilities_format(const GPtrArray *caps_list, VbHost *host, const char *resctrl);

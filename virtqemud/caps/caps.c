@@ -47,6 +47,7 @@ qemu_caps_new(const char *path)
     caps->properties = string_set_new();
     caps->commands = string_set_new();
     caps->options = string_set_new();
+    caps->facts = string_set_new();
     return caps;
 }
 
@@ -74,6 +75,7 @@ qemu_caps_unref(QemuCaps *caps)
     g_hash_table_unref(caps->properties);
     g_hash_table_unref(caps->commands);
     g_hash_table_unref(caps->options);
+    g_hash_table_unref(caps->facts);
     g_free(caps);
 }
 

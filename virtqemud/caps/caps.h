@@ -55,6 +55,9 @@ gboolean qemu_caps_has_command(const QemuCaps *caps, const char *qmp_command);
 gboolean qemu_caps_has_option(const QemuCaps *caps, const char *option,
                               const char *parameter); /* parameter may be NULL */
 
+/* libvirt 9.0's words for all of it, which its status files hold; (transfer container), the words are static */
+GPtrArray *qemu_caps_libvirt_flags(const QemuCaps *caps);
+
 /* ---- all emulators of the host ---- */
 
 typedef enum {

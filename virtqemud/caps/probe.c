@@ -99,6 +99,56 @@ read_options(QemuCaps *caps, const VbJson *answer)
     }
 }
 
+typedef struct {
+    QemuCaps *caps;
+    QemuSchema *schema;
+} SchemaReader;
+
+static void
+look_up(const char *fact, gpointer data)
+{
+    SchemaReader *reader = data;
+
+    if (qemu_schema_has(reader->schema, fact + strlen("schema:")))
+        g_hash_table_add(reader->caps->facts, g_strdup(fact));
+}
+
+static void
+read_schema(QemuCaps *caps, const VbJson *answer)
+{
+    SchemaReader reader = {caps, qemu_schema_new(answer)};
+
+    qemu_caps_each_wanted_fact("schema:", look_up, &reader);
+    qemu_schema_free(reader.schema);
+}
+
+typedef struct {
+    QemuCaps *caps;
+    const char *property;
+} OffReader;
+
+static void
+keep_if_wanted(const char *fact, gpointer data)
+{
+    const OffReader *reader = data;
+
+    if (strcmp(fact + strlen("off:"), reader->property) == 0)
+        g_hash_table_add(reader->caps->facts, g_strdup(fact));
+}
+
+static void
+read_properties(QemuCaps *caps, const char *type, const VbJson *answer)
+{
+    for (const VbJson *at = vb_json_first(answer); at; at = vb_json_next(at)) {
+        char *property = g_strdup_printf("%s.%s", type, vb_json_get_string(at, "name"));
+        const VbJson *value = vb_json_get(at, "default-value");
+
+        if (value && vb_json_get_kind(value) == VB_JSON_BOOL && !vb_json_as_bool(value, TRUE))
+            qemu_caps_each_wanted_fact("off:", keep_if_wanted, &(OffReader){caps, property});
+        g_hash_table_add(caps->properties, property);
+    }
+}
+
 static void
 read_cpu_tcg(QemuCaps *caps, const VbJson *answer)
 {
@@ -121,6 +171,7 @@ static const Question tcg_questions[] = {
     {"qom-list-types", "{\"abstract\":false}", read_types},
     {"query-commands", NULL, read_commands},
     {"query-command-line-options", NULL, read_options},
+    {"query-qmp-schema", NULL, read_schema},
 };
 
 static const Question kvm_questions[] = {
@@ -150,6 +201,16 @@ static const char *const property_devices[] = {
     "ICH9-LPC",
     "PIIX4_PM",
     "usb-redir",
+    "vmware-svga",
+    "mch",
+    "vfio-pci",
+    "usb-host",
+    "vhost-user-fs-device",
+    "virtio-mem-pci",
+    "virtio-iommu-pci",
+    "max-x86_64-cpu",
+    "max-i386-cpu",
+    "none-machine",
 };
 
 /* ---- the run ---- */
@@ -172,11 +233,8 @@ on_answer(const VbJson *result, const GError *error, gpointer data)
     }
     if (asked->question && !error) {
         asked->question->read(probe->caps, result);
-    } else if (!asked->question &&
-               !error) { /* a device that this emulator lacks has no properties */
-        for (const VbJson *at = vb_json_first(result); at; at = vb_json_next(at))
-            g_hash_table_add(probe->caps->properties,
-                             g_strdup_printf("%s.%s", asked->type, vb_json_get_string(at, "name")));
+    } else if (!asked->question && !error) { /* what this emulator lacks has no properties */
+        read_properties(probe->caps, asked->type, result);
     }
     if (--probe->n_open == 0)
         finish(probe, NULL);
@@ -186,6 +244,7 @@ static void
 ask(QemuProbe *probe, const Question *question, const char *type)
 {
     Asked *asked = g_new0(Asked, 1);
+    const char *command = "device-list-properties";
     g_autofree char *arguments = NULL;
 
     asked->probe = probe;
@@ -194,9 +253,12 @@ ask(QemuProbe *probe, const Question *question, const char *type)
     probe->n_open++;
     if (type)
         arguments = vb_json_object("s:typename", type, NULL);
-    qemu_qmp_execute(probe->qmp, question ? question->command : "device-list-properties",
-                     question ? question->arguments : arguments, PROBE_TIMEOUT_S * 1000, on_answer,
-                     asked);
+    if (question)
+        command = question->command;
+    else if (g_str_has_suffix(type, "-machine"))
+        command = "qom-list-properties";
+    qemu_qmp_execute(probe->qmp, command, question ? question->arguments : arguments,
+                     PROBE_TIMEOUT_S * 1000, on_answer, asked);
 }
 
 static void

@@ -26,8 +26,39 @@ make_caps(void)
     qemu_caps_take_machines(caps, machines);
     qemu_caps_take_cpu_models(caps, QEMU_ACCEL_TCG, models);
     qemu_caps_add_type(caps, "virtio-blk-pci");
+    qemu_caps_add_type(caps, "virtio-rng-pci");
+    qemu_caps_add_type(caps, "virtio-rng-device");
+    g_hash_table_add(caps->commands, g_strdup("blockdev-reopen"));
     g_hash_table_add(caps->options, g_strdup("sandbox.spawn"));
+    g_hash_table_add(caps->facts, g_strdup("schema:netdev_add/arg-type/+stream"));
     return caps;
+}
+
+static gboolean
+has_flag(const GPtrArray *flags, const char *flag)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < flags->len; i++)
+        n += g_str_equal(flags->pdata[i], flag);
+    g_assert_cmpuint(n, <=, 1);
+    return n == 1;
+}
+
+static void
+check_flags(const QemuCaps *caps)
+{
+    g_autoptr(GPtrArray) flags = qemu_caps_libvirt_flags(caps);
+
+    g_assert_true(has_flag(flags, "netdev.stream"));
+    g_assert_true(has_flag(flags, "no-hpet"));
+    g_assert_true(has_flag(flags, "compat-deprecated"));
+    g_assert_true(has_flag(flags, "virtio-rng")); /* has two of the types that stand for it */
+    g_assert_false(has_flag(flags, "kvm"));
+    g_assert_false(has_flag(flags, "sdl"));
+    g_assert_false(has_flag(flags, "seccomp-sandbox"));
+    g_assert_false(has_flag(flags, "virtio-blk-pci.scsi"));
+    g_assert_false(has_flag(flags, "incremental-backup")); /* takes two facts, one is there */
 }
 
 static void
@@ -48,6 +79,7 @@ check_caps(const QemuCaps *caps)
     g_assert_false(qemu_caps_has_device(caps, "virtio-blk"));
     g_assert_true(qemu_caps_has_option(caps, "sandbox", "spawn"));
     g_assert_false(qemu_caps_has_accel(caps, QEMU_ACCEL_KVM));
+    check_flags(caps);
 }
 
 static void
@@ -208,12 +240,75 @@ test_real_emulator(void)
     remove_folder(folder);
 }
 
+/* ---- the schema ---- */
+
+static const char schema_text[] =
+    "[{\"name\":\"add\",\"meta-type\":\"command\",\"arg-type\":\"1\",\"ret-type\":\"4\","
+    "\"features\":[\"json\"]},"
+    "{\"name\":\"1\",\"meta-type\":\"object\",\"members\":[{\"name\":\"type\",\"type\":\"2\"},{"
+    "\"name\":\"all\",\"type\":\"[3]\"}],"
+    "\"tag\":\"type\",\"variants\":[{\"case\":\"file\",\"type\":\"3\"}]},"
+    "{\"name\":\"2\",\"meta-type\":\"enum\",\"values\":[\"file\",\"host\"]},"
+    "{\"name\":\"3\",\"meta-type\":\"object\",\"members\":[{\"name\":\"path\",\"type\":\"str\"}]},"
+    "{\"name\":\"[3]\",\"meta-type\":\"array\",\"element-type\":\"3\"},"
+    "{\"name\":\"[x]\",\"meta-type\":\"array\",\"element-type\":\"[x]\"},"
+    "{\"name\":\"loop\",\"meta-type\":\"command\",\"arg-type\":\"[x]\"},"
+    "{\"name\":\"str\",\"meta-type\":\"builtin\"},{\"meta-type\":\"broken\"},7]";
+
+static void
+test_schema(void)
+{
+    static const char *const there[] = {"add",
+                                        "add/arg-type",
+                                        "add/$json",
+                                        "add/arg-type/type/^host",
+                                        "add/arg-type/+file/path",
+                                        "add/arg-type/all/path"};
+    static const char *const missing[] = {"",
+                                          "sub",
+                                          "add/$xml",
+                                          "add/ret-type",
+                                          "add/arg-type/type/^net",
+                                          "add/arg-type/+host",
+                                          "add/arg-type/path",
+                                          "add/arg-type/type/^host/more",
+                                          "add/arg-type/all/path/more",
+                                          "add/members",
+                                          "loop/arg-type/x"};
+    g_autoptr(VbJson) json = vb_json_parse(schema_text, -1, NULL);
+    QemuSchema *schema = qemu_schema_new(json);
+
+    for (guint i = 0; i < G_N_ELEMENTS(there); i++)
+        g_assert_true(qemu_schema_has(schema, there[i]));
+    for (guint i = 0; i < G_N_ELEMENTS(missing); i++)
+        g_assert_false(qemu_schema_has(schema, missing[i]));
+    qemu_schema_free(schema);
+}
+
+static void
+check_fact(const char *fact, gpointer n)
+{
+    g_assert_true(g_str_has_prefix(fact, "schema:"));
+    (*(guint *)n)++;
+}
+
+static void
+test_wanted_facts(void)
+{
+    guint n = 0;
+
+    qemu_caps_each_wanted_fact("schema:", check_fact, &n);
+    g_assert_cmpuint(n, >, 30);
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/caps/file", test_file);
     g_test_add_func("/caps/file-damage", test_file_damage);
+    g_test_add_func("/caps/schema", test_schema);
+    g_test_add_func("/caps/wanted-facts", test_wanted_facts);
     g_test_add_func("/caps/identity", test_identity);
     g_test_add_func("/caps/broken-emulator", test_broken_emulator);
     g_test_add_func("/caps/real-emulator", test_real_emulator);
