@@ -86,6 +86,8 @@ qemu_domain_clean_up(QemuDomain *domain)
     qemu_hostdevs_end(domain);
     g_ptr_array_set_size(domain->owed, 0);
     g_ptr_array_set_size(domain->taint, 0);
+    g_clear_pointer(&domain->for_libvirt, g_free);
+    domain->node_index = 0;
     g_clear_handle_id(&domain->reconnect_source, g_source_remove);
     g_clear_handle_id(&domain->exit_source, g_source_remove);
     g_clear_handle_id(&domain->kill_source, g_source_remove);

@@ -85,6 +85,7 @@ qemu_domain_unref(QemuDomain *domain)
     qemu_snapshots_free(domain);
     qemu_job_free(domain->job);
     g_free(domain->monitor_path);
+    g_free(domain->for_libvirt);
     g_free(domain->name);
     g_free(domain);
 }

@@ -56,6 +56,8 @@ struct _QemuDomain {
     QemuProcess *process;
     QemuQmp *qmp; /* NULL while connecting or lost */
     char *monitor_path;
+    char *for_libvirt;     /* of the status file: what libvirt alone reads there; NULL: not known */
+    guint node_index;      /* highest number that an image has had */
     GArray *vcpu_tids;     /* pid_t per vCPU index; 0: offline */
     GArray *iothread_tids; /* QemuIothread */
     QemuFacts *facts;      /* never NULL */

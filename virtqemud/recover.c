@@ -164,6 +164,8 @@ take_up(QemuDomain *domain, QemuStatus *status)
     domain->state = status->state;
     domain->reason = status->reason;
     domain->monitor_path = g_steal_pointer(&status->monitor_path);
+    domain->for_libvirt = g_steal_pointer(&status->for_libvirt);
+    domain->node_index = status->node_index;
     domain->auto_cpus = g_steal_pointer(&status->auto_cpus);
     domain->auto_nodes = g_steal_pointer(&status->auto_nodes);
     g_array_unref(domain->vcpu_tids);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Status files: one table says what is in them, both ways. The elements are libvirt's; <virtbus> is ours, and libvirt
- * passes over it. */
+ * passes over it. What libvirt wrote and we do not read is kept. */
 #include "status.h"
 
 #include "base/enum.h"
@@ -55,10 +55,12 @@ typedef struct {
     GPtrArray *vcpus;
     char *lib_dir, *channel_dir;
     gboolean has_fake_reboot;
+    guint node_index;
+    char *for_libvirt;
     /* ours */
     char *epoch, *step;
     guint64 last_event;
-    gboolean is_shutting_down, is_updated;
+    gboolean is_shutting_down, is_updated, is_unlabelled;
     char *auto_nodes, *auto_cpus;   /* as libvirt calls advice, whoever gave it */
     char *image, *temporary, *runs; /* of an unfinished save or restore */
     GPtrArray *owed;
@@ -90,11 +92,14 @@ static const VbXmlField status_fields[] = {
     VB_XML_PRESENT(StatusFile, has_fake_reboot, "fakereboot"),
     VB_XML_STR(StatusFile, auto_nodes, "numad/@nodeset"),
     VB_XML_STR(StatusFile, auto_cpus, "numad/@cpuset"),
+    VB_XML_UINT(StatusFile, node_index, "nodename/@index"),
+    VB_XML_RAW(StatusFile, for_libvirt, "*"),
     VB_XML_STR(StatusFile, epoch, "virtbus/@epoch"),
     VB_XML_UINT64(StatusFile, last_event, "virtbus/@lastEvent", .flags = VB_XML_ZERO_IS_VALUE),
     VB_XML_STR(StatusFile, step, "virtbus/@step"),
     VB_XML_PRESENT(StatusFile, is_shutting_down, "virtbus/shuttingDown"),
     VB_XML_PRESENT(StatusFile, is_updated, "virtbus/updated"),
+    VB_XML_PRESENT(StatusFile, is_unlabelled, "virtbus/unlabelled"),
     VB_XML_STR(StatusFile, runs, "virtbus/unfinished/@running"),
     VB_XML_STR(StatusFile, image, "virtbus/unfinished/@image"),
     VB_XML_STR(StatusFile, temporary, "virtbus/unfinished/@temporary"),
@@ -128,6 +133,17 @@ add_lists(const QemuDomain *domain, StatusFile *file)
     }
 }
 
+static void
+add_for_libvirt(QemuDomain *domain, StatusFile *file)
+{
+    if (!domain->for_libvirt)
+        domain->for_libvirt = qemu_status_for_libvirt(domain);
+    file->for_libvirt = g_strdup(domain->for_libvirt);
+    domain->node_index = MAX(domain->node_index, qemu_status_name_images(domain->live));
+    file->node_index = domain->node_index;
+    file->is_unlabelled = qemu_status_unlabel(domain->live);
+}
+
 /**
  * qemu_status_write:
  * @domain: with a live definition
@@ -157,9 +173,13 @@ qemu_status_write(QemuDomain *domain, GError **error)
     file->is_shutting_down = domain->is_shutting_down;
     file->is_updated = domain->is_updated;
     add_lists(domain, file);
+    add_for_libvirt(domain, file);
     file->live = domain->live;
     g_autofree char *text =
-        vb_xml_format(&status_type, file, VB_XML_FORMAT_LIVE | VB_XML_FORMAT_SECURE);
+        vb_xml_format(&status_type, file,
+                      VB_XML_FORMAT_LIVE | VB_XML_FORMAT_SECURE | VB_XML_FORMAT_STATUS);
+    if (file->is_unlabelled)
+        qemu_status_relabel(domain->live);
     file->live = NULL; /* borrowed */
     vb_xml_free(&status_type, file);
     return vb_store_write_volatile(path, text, strlen(text), 0600, error);
@@ -228,7 +248,8 @@ qemu_status_read(const char *path, GError **error)
     gsize length;
     if (!vb_store_read(path, MAX_FILE, &text, &length, error))
         return NULL;
-    StatusFile *file = vb_xml_parse(&status_type, text, (gssize)length, error);
+    StatusFile *file =
+        vb_xml_parse_full(&status_type, text, (gssize)length, VB_XML_PARSE_STATUS, error);
     if (!file)
         return NULL;
     if (!file->live || !file->live->name) {
@@ -255,7 +276,11 @@ qemu_status_read(const char *path, GError **error)
     status->auto_cpus = g_steal_pointer(&file->auto_cpus);
     take_lists(file, status);
     adopt_folders(file, status);
+    status->for_libvirt = g_steal_pointer(&file->for_libvirt);
+    status->node_index = file->node_index;
     status->live = g_steal_pointer(&file->live);
+    if (file->is_unlabelled)
+        qemu_status_relabel(status->live);
     status->id = status->live->has_id ? status->live->id : -1;
     vb_xml_free(&status_type, file);
     return status;
@@ -268,6 +293,7 @@ qemu_status_free(QemuStatus *status)
         return;
     vb_domain_free(status->live);
     g_free(status->monitor_path);
+    g_free(status->for_libvirt);
     g_free(status->auto_nodes);
     g_free(status->auto_cpus);
     g_free(status->epoch);

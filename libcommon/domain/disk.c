@@ -166,6 +166,8 @@ static const VbXmlField source_fields[] = {
     MORE(slice),
     MORE(fdgroup, WHEN(FILE)),
     MORE(data_file),
+    VB_XML_RAW(S, private_data, "source/privateData",
+               .flags = VB_XML_STATUS_ONLY | VB_XML_NOT_COMPARED),
 };
 VB_XML_TYPE(vb_domain_disk_source_type, VbDomainDiskSource, "source", source_fields,
             .doc = "Where a disk's data lies on the host.");
@@ -325,6 +327,7 @@ static const VbXmlField disk_fields[] = {
     VB_XML_STR(D, wwn, "wwn"),
     MORE(vendor),
     VB_XML_EMBED(D, info, ".", vb_domain_info_type),
+    VB_XML_RAW(D, private_data, "privateData", .flags = VB_XML_STATUS_ONLY | VB_XML_NOT_COMPARED),
 };
 
 /* without type= it is a file, and which attributes of <source> count depends on that */

@@ -175,6 +175,7 @@ typedef struct {
     GPtrArray *hosts;     /* VbDomainStorageHost */
     GPtrArray *seclabels; /* VbDomainSourceSeclabel */
     VbDomainEncryption *encryption;
+    char *private_data; /* in status files only, libvirt's: names of the nodes, of secrets */
     VbDomainSourceMore *more;
 } VbDomainDiskSource;
 
@@ -265,6 +266,7 @@ typedef struct {
     char *serial, *wwn;
     VbDomainDiskIotune *iotune; /* vb_domain_disk_iotune() */
     VbDomainDiskMore *more;
+    char *private_data; /* in status files only, libvirt's: QEMU's name of the drive */
     VbDomainDeviceInfo info;
 } VbDomainDisk;
 

@@ -28,7 +28,7 @@ static const VbXmlField seclabel_fields[] = {
     VB_XML_STR(VbDomainSeclabel, baselabel, "baselabel"),
     VB_XML_STR(VbDomainSeclabel, imagelabel, "imagelabel", .flags = VB_XML_LIVE_ONLY),
 };
-static VB_XML_TYPE(seclabel_type, VbDomainSeclabel, "seclabel", seclabel_fields);
+VB_XML_TYPE(vb_domain_seclabel_type, VbDomainSeclabel, "seclabel", seclabel_fields);
 
 static const VbXmlField idmap_fields[] = {
     VB_XML_UINT(VbDomainIdmap, start, "@start", ZERO),
@@ -133,7 +133,7 @@ static const VbXmlField domain_fields[] = {
     VB_XML_STRUCT(D, vsock, "devices/vsock", vb_domain_vsock_type),
     DEVICES(cryptos, "crypto", vb_domain_crypto_type),
     VB_XML_STRUCT(D, pstore, "devices/pstore", vb_domain_pstore_type),
-    VB_XML_LIST(D, seclabels, "seclabel", seclabel_type),
+    VB_XML_LIST(D, seclabels, "seclabel", vb_domain_seclabel_type),
     VB_XML_LIST(D, keywrap, "keywrap/cipher", vb_domain_cipher_type),
     VB_XML_STRUCT(D, launch_security, "launchSecurity", vb_domain_launch_security_type),
     VB_XML_LIST(D, qemu_args, "qemu:commandline/qemu:arg", vb_domain_qemu_arg_type),

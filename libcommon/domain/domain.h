@@ -489,6 +489,7 @@ typedef struct {
     VbDomainLaunchSecurity *launch_security;
 } VbDomainDef;
 
+extern const VbXmlType vb_domain_seclabel_type;
 extern const VbXmlType vb_domain_type;
 /* takes @disk: it comes before the disks of its bus that have later names */
 void vb_domain_add_disk(VbDomainDef *def, VbDomainDisk *disk);
