@@ -209,9 +209,11 @@ gboolean
 qemu_domain_pin_vcpu(QemuDomain *domain, guint vcpu, const QemuPin *pin, GError **error)
 {
     g_auto(Change) change = {.kind = PIN_VCPU, .number = vcpu};
+    g_autoptr(VbBitset) online = NULL;
     if (!change_begin(domain, pin, "qemuDomainPinVcpuFlags", &change, error))
         return FALSE;
-    if (change.live && vcpu >= vb_domain_online_vcpus(change.live))
+    online = change.live ? qemu_vcpus_online(change.live) : NULL;
+    if (online && !vb_bitset_has(online, vcpu))
         return vb_error_set(error, VIR_ERR_INVALID_ARG,
                             "vcpu %u is out of range of live cpu count %u", vcpu,
                             vb_domain_online_vcpus(change.live));

@@ -5,7 +5,11 @@
 #include "status.h"
 #include "stats.h"
 #include "vcpus.h"
+#include "xml/xml.h"
 
+#include <string.h>
+
+#define MAX_VCPU 4095u
 #define IMPACT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)
 
 /* a change that is made in a running guest first and stored when that worked */
@@ -13,6 +17,7 @@ typedef struct {
     void (*apply)(VbDomainDef *def, guint64 value);
     guint64 value;
     gboolean is_stored;
+    gboolean is_written; /* the running guest's definition is right already */
     QemuDone done;
     gpointer data;
 } Change;
@@ -53,7 +58,7 @@ on_live_done(QemuDomain *domain, GError *error, gpointer data)
         change->done(domain, error, change->data);
         return;
     }
-    if (domain->live) {
+    if (domain->live && !change->is_written) {
         change->apply(domain->live, change->value);
         (void)qemu_status_write(domain, NULL); /* the monitor's facts have it too */
     }
@@ -122,7 +127,7 @@ void
 qemu_domain_set_memory(QemuDomain *domain, guint64 kib, guint flags, QemuDone done, gpointer data)
 {
     const gboolean is_max = (flags & VIR_DOMAIN_MEM_MAXIMUM) != 0;
-    Change change = {is_max ? apply_max_memory : apply_memory, kib, FALSE, done, data};
+    Change change = {is_max ? apply_max_memory : apply_memory, kib, FALSE, FALSE, done, data};
     VbDomainDef *live = NULL;
     VbDomainDef *config = NULL;
     GError *error = NULL;
@@ -149,12 +154,20 @@ qemu_domain_set_memory(QemuDomain *domain, guint64 kib, guint flags, QemuDone do
 static void
 apply_vcpus(VbDomainDef *def, guint64 n)
 {
-    def->current_vcpus = n == def->vcpus ? 0 : (guint)n;
+    qemu_vcpus_set_count(def, (guint)n, FALSE);
+}
+
+static void
+apply_hotpluggable(VbDomainDef *def, guint64 n)
+{
+    qemu_vcpus_set_count(def, (guint)n, TRUE);
 }
 
 static void
 apply_max_vcpus(VbDomainDef *def, guint64 n)
 {
+    for (guint i = VB_DOMAIN_COUNT(def->vcpu_list); i > n; i--)
+        g_free(g_ptr_array_steal_index(def->vcpu_list, i - 1));
     def->vcpus = (guint)n;
     if (def->current_vcpus >= def->vcpus)
         def->current_vcpus = 0;
@@ -205,13 +218,20 @@ void
 qemu_domain_set_vcpus(QemuDomain *domain, guint n_vcpus, guint flags, QemuDone done, gpointer data)
 {
     const gboolean is_max = (flags & VIR_DOMAIN_VCPU_MAXIMUM) != 0;
-    Change change = {is_max ? apply_max_vcpus : apply_vcpus, n_vcpus, FALSE, done, data};
+    Change change = {is_max                                   ? apply_max_vcpus
+                     : (flags & VIR_DOMAIN_VCPU_HOTPLUGGABLE) ? apply_hotpluggable
+                                                              : apply_vcpus,
+                     n_vcpus,
+                     FALSE,
+                     TRUE,
+                     done,
+                     data};
     VbDomainDef *live = NULL;
     VbDomainDef *config = NULL;
     GError *error = NULL;
 
-    if (!qemu_check_flags(flags, IMPACT | VIR_DOMAIN_VCPU_MAXIMUM, "qemuDomainSetVcpusFlags",
-                          &error) ||
+    if (!qemu_check_flags(flags, IMPACT | VIR_DOMAIN_VCPU_MAXIMUM | VIR_DOMAIN_VCPU_HOTPLUGGABLE,
+                          "qemuDomainSetVcpusFlags", &error) ||
         (n_vcpus == 0 && !vb_error_set(&error, VIR_ERR_INVALID_ARG,
                                        "nvcpus in virDomainSetVcpus must not be zero")) ||
         !qemu_domain_pick_defs(domain, flags & IMPACT, &live, &config, &error) ||
@@ -225,6 +245,106 @@ qemu_domain_set_vcpus(QemuDomain *domain, guint n_vcpus, guint flags, QemuDone d
         qemu_domain_plug_vcpus(domain, n_vcpus, on_live_done, g_memdup2(&change, sizeof(change)));
     else
         finish(domain, &change);
+}
+
+/* ---- single vCPUs ---- */
+
+typedef struct {
+    VbBitset *map;
+    gboolean is_on;
+    VbDomainDef *config; /* to be stored; NULL: not */
+    QemuDone done;
+    gpointer data;
+} Switch;
+
+static void
+on_switched(QemuDomain *domain, GError *refusal, gpointer data)
+{
+    g_autofree Switch *change = data;
+    g_autoptr(GError) error = refusal ? g_error_copy(refusal) : NULL;
+
+    if (!error && change->config && qemu_manager_store(domain->manager, change->config, &error)) {
+        qemu_domain_set_config(domain, g_steal_pointer(&change->config));
+        qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
+    }
+    vb_domain_free(change->config);
+    vb_bitset_free(change->map);
+    change->done(domain, error, change->data);
+}
+
+static VbBitset *
+read_list(const char *list, GError **error)
+{
+    g_autofree char *plain = vb_bitmap_normalise(list, MAX_VCPU);
+    VbBitset *map;
+
+    if (!plain && strspn(list, "0123456789,^-") < strlen(list)) {
+        vb_error_set(error, VIR_ERR_INVALID_ARG, "Failed to parse bitmap '%s'", list);
+        return NULL;
+    }
+    map = vb_bitset_parse(plain);
+    if (vb_bitset_count(map) > 0)
+        return map;
+    vb_bitset_free(map);
+    vb_error_set(error, VIR_ERR_INVALID_ARG, "no vcpus selected for modification");
+    return NULL;
+}
+
+static gboolean
+check_live_map(const VbDomainDef *live, const VbBitset *map, GError **error)
+{
+    VB_BITSET_EACH(id, map)
+    {
+        if ((guint)id >= live->vcpus)
+            return vb_error_set(error, VIR_ERR_INVALID_ARG, "vcpu %d is not present in live config",
+                                id);
+    }
+    return TRUE;
+}
+
+static gboolean
+check_switch(QemuDomain *domain, const QemuVcpuSwitch *what, Switch *change, VbDomainDef **ret_live,
+             GError **error)
+{
+    VbDomainDef *config = NULL;
+
+    if (!qemu_check_flags(what->flags, IMPACT, "qemuDomainSetVcpu", error))
+        return FALSE;
+    if (what->state != 0 && what->state != 1)
+        return vb_error_set(error, VIR_ERR_INVALID_ARG, "unsupported state value");
+    change->map = read_list(what->list, error);
+    if (!change->map || !qemu_domain_pick_defs(domain, what->flags, ret_live, &config, error) ||
+        (*ret_live && !check_live_map(*ret_live, change->map, error)) ||
+        (config && !qemu_vcpus_check_switch(config, change->map, error)))
+        return FALSE;
+    change->config = config ? vb_domain_copy(config) : NULL;
+    if (config)
+        qemu_vcpus_switch(change->config, change->map, change->is_on);
+    return TRUE;
+}
+
+/**
+ * qemu_domain_set_vcpu:
+ * @what: is not kept
+ * @done: called once
+ *
+ * Errors: INVALID_ARG no such vCPU, the first one, a state that it has; OPERATION_UNSUPPORTED it cannot go; those of
+ *   qemu_domain_plug_vcpus()
+ */
+void
+qemu_domain_set_vcpu(QemuDomain *domain, const QemuVcpuSwitch *what, QemuDone done, gpointer data)
+{
+    Switch *change = g_new0(Switch, 1);
+    VbDomainDef *live = NULL;
+    g_autoptr(GError) error = NULL;
+
+    change->is_on = what->state == 1;
+    change->done = done;
+    change->data = data;
+    if (check_switch(domain, what, change, &live, &error) && live)
+        qemu_domain_switch_vcpus(domain, change->map, change->is_on, on_switched, change);
+    else
+        on_switched(domain, error, change);
 }
 
 /* ---- how often the balloon driver reports ---- */
@@ -257,7 +377,7 @@ void
 qemu_domain_set_stats_period(QemuDomain *domain, int period_s, guint flags, QemuDone done,
                              gpointer data)
 {
-    Change change = {apply_period, (guint64)period_s, FALSE, done, data};
+    Change change = {apply_period, (guint64)period_s, FALSE, FALSE, done, data};
     VbDomainDef *live = NULL;
     VbDomainDef *config = NULL;
     GError *error = NULL;

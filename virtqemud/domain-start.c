@@ -16,6 +16,7 @@
 #include "status.h"
 #include "store/store.h"
 #include "tuning.h"
+#include "vcpus.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -204,34 +205,6 @@ on_deadline(gpointer data)
 }
 
 /* ---- the monitor's part ---- */
-
-void
-qemu_start_take_vcpus(const VbJson *result, QemuDomain *domain)
-{
-    for (const VbJson *cpu = vb_json_first(result); cpu; cpu = vb_json_next(cpu)) {
-        guint64 index = vb_json_get_uint(cpu, "cpu-index", G_MAXUINT);
-        pid_t tid = (pid_t)vb_json_get_int(cpu, "thread-id", 0);
-        if (index >= 4096)
-            continue;
-        if (index >= domain->vcpu_tids->len)
-            g_array_set_size(domain->vcpu_tids, (guint)index + 1);
-        g_array_index(domain->vcpu_tids, pid_t, index) = tid;
-    }
-}
-
-void
-qemu_start_take_iothreads(const VbJson *result, QemuDomain *domain)
-{
-    g_array_set_size(domain->iothread_tids, 0);
-    for (const VbJson *thread = vb_json_first(result); thread; thread = vb_json_next(thread)) {
-        const char *id = vb_json_get_string(thread, "id");
-        QemuIothread known = {0, (pid_t)vb_json_get_int(thread, "thread-id", 0)};
-        if (!id || !g_str_has_prefix(id, "iothread"))
-            continue;
-        known.id = (guint)g_ascii_strtoull(id + strlen("iothread"), NULL, 10);
-        g_array_append_val(domain->iothread_tids, known);
-    }
-}
 
 static const char *
 find_pty(const VbJson *chardevs, const char *alias)
@@ -531,13 +504,12 @@ place_threads(const VbJson *result, QemuDomain *domain)
 
 /* All questions leave at once; the emulator answers in order, "cont" is the last. Only a guest whose threads have to be
  * placed first waits for an answer. */
-void
-qemu_start_connected(QemuDomain *domain)
+static void
+ask_all(QemuDomain *domain)
 {
     const gboolean is_placed = qemu_resctrl_is_wanted(domain->live) ||
                                qemu_placement_is_wanted(domain->live) ||
                                qemu_tuning_is_wanted(domain);
-    qemu_crash_point("start-connected");
     if (domain->live->iothreads > 0)
         ask(domain, "query-iothreads", NULL, qemu_start_take_iothreads);
     ask(domain, "query-cpus-fast", NULL, is_placed ? place_threads : qemu_start_take_vcpus);
@@ -548,6 +520,31 @@ qemu_start_connected(QemuDomain *domain)
     set_reboot_action(domain);
     if (!is_placed)
         go_on(domain);
+}
+
+static void
+on_late_vcpus(QemuDomain *domain, GError *error, gpointer data)
+{
+    QemuTransition *start = domain->starting;
+    if (!start || start->error || !domain->qmp || domain->is_exited)
+        return; /* its end tells the failure */
+    start->n_pending--;
+    if (error)
+        qemu_start_fail(start, g_error_copy(error));
+    else
+        ask_all(domain);
+}
+
+void
+qemu_start_connected(QemuDomain *domain)
+{
+    qemu_crash_point("start-connected");
+    if (!qemu_vcpus_come_later(domain->live)) {
+        ask_all(domain);
+        return;
+    }
+    domain->starting->n_pending++;
+    qemu_vcpus_plug_at_start(domain, on_late_vcpus, NULL);
 }
 
 /* ---- the process ---- */

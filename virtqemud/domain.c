@@ -41,6 +41,7 @@ qemu_domain_new(QemuManager *manager, const char *name, const VbUuid *uuid)
     domain->vcpu_tids = g_array_new(FALSE, TRUE, sizeof(pid_t));
     domain->facts = qemu_facts_new();
     domain->taint = g_ptr_array_new_with_free_func(g_free);
+    domain->resizes = g_queue_new();
     domain->iothread_tids = g_array_new(FALSE, TRUE, sizeof(QemuIothread));
     domain->owed = g_ptr_array_new_with_free_func(g_free);
     domain->consoles = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -79,6 +80,7 @@ qemu_domain_unref(QemuDomain *domain)
     g_free(domain->auto_cpus);
     g_free(domain->auto_nodes);
     g_array_unref(domain->iothread_tids);
+    g_queue_free(domain->resizes); /* each holds a reference: there are none */
     g_ptr_array_unref(domain->owed);
     g_hash_table_unref(domain->consoles);
     qemu_unfinished_free(domain->unfinished);

@@ -80,9 +80,10 @@ struct _QemuDomain {
     gboolean is_kept;  /* transient, and about to be started again: not forgotten when it ends */
     QemuGuestJob *job; /* the one under way, or the last; NULL: none */
     struct _QemuAgent *agent; /* commands for the guest agent; agent.c. NULL: none so far */
-    GQueue *plugs;            /* changes of devices, the one under way first; hotplug.c */
-    GHashTable *consoles;     /* alias -> int + 1: our end of the socket pair handed out */
-    gpointer auto_destroy;    /* caller's token, see qemu_domain_set_auto_destroy */
+    GQueue *resizes;       /* changes of how many vCPUs, the one under way first; domain-vcpus.c */
+    GQueue *plugs;         /* changes of devices, the one under way first; hotplug.c */
+    GHashTable *consoles;  /* alias -> int + 1: our end of the socket pair handed out */
+    gpointer auto_destroy; /* caller's token, see qemu_domain_set_auto_destroy */
     guint reconnect_source;
     guint reconnect_ms;           /* pause before the next attempt */
     int pause_reason, run_reason; /* of the next STOP and RESUME; 0: not ours */

@@ -256,7 +256,10 @@ qemu_iothread_check(const VbDomainDef *def, const QemuIothreadChange *change, GE
                             "an IOThread is already using iothread_id '%u'", change->id);
     if (!is_there)
         return vb_error_set(error, VIR_ERR_INVALID_ARG,
-                            "cannot find IOThread '%u' in iothreadids list", change->id);
+                            change->kind == QEMU_IOTHREAD_SET
+                                ? "cannot find IOThread '%u' in iothreadids"
+                                : "cannot find IOThread '%u' in iothreadids list",
+                            change->id);
     return change->kind != QEMU_IOTHREAD_DELETE || check_unused(def, change->id, error);
 }
 

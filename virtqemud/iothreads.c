@@ -79,6 +79,20 @@ write_live(Change *change)
     finish(change, NULL);
 }
 
+void
+qemu_start_take_iothreads(const VbJson *result, QemuDomain *domain)
+{
+    g_array_set_size(domain->iothread_tids, 0);
+    for (const VbJson *thread = vb_json_first(result); thread; thread = vb_json_next(thread)) {
+        const char *id = vb_json_get_string(thread, "id");
+        QemuIothread known = {0, (pid_t)vb_json_get_int(thread, "thread-id", 0)};
+        if (!id || !g_str_has_prefix(id, "iothread"))
+            continue;
+        known.id = (guint)g_ascii_strtoull(id + strlen("iothread"), NULL, 10);
+        g_array_append_val(domain->iothread_tids, known);
+    }
+}
+
 /* ---- adding ---- */
 
 static void

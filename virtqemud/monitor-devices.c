@@ -6,8 +6,11 @@
 #include "agent.h"
 #include "domain-private.h"
 #include "hotplug.h"
+#include "vcpus.h"
 
 #include <string.h>
+
+#define VCPU_PATH "/machine/peripheral/vcpu"
 
 typedef void (*DeviceFunc)(QemuDomain *domain, const VbJson *details);
 
@@ -127,11 +130,20 @@ handle_balloon(QemuDomain *domain, const VbJson *details)
     qemu_domain_save(domain);
 }
 
+/* A vCPU may be told by a part of it alone: "/machine/peripheral/vcpu1/lapic" */
+static gboolean
+is_vcpu(const char *path)
+{
+    return g_str_has_prefix(path, VCPU_PATH) && g_ascii_isdigit(path[strlen(VCPU_PATH)]);
+}
+
 static void
 handle_device_deleted(QemuDomain *domain, const VbJson *details)
 {
     const char *alias = vb_json_get_string(details, "device");
-    if (alias)
+    if (is_vcpu(text(details, "path")))
+        qemu_vcpus_deleted(domain);
+    else if (alias)
         qemu_hotplug_deleted(domain, alias);
 }
 
@@ -141,6 +153,21 @@ handle_unplug_error(QemuDomain *domain, const VbJson *details)
     const char *alias = vb_json_get_string(details, "device");
     if (alias)
         qemu_hotplug_rejected(domain, alias);
+}
+
+/* What the guest says of a request to let go. Source: ACPI, _OST: events 3 and 0x103 are ejections; status 0 is success,
+ * 0x84 "in progress" */
+static void
+handle_acpi_ost(QemuDomain *domain, const VbJson *details)
+{
+    const VbJson *info = vb_json_get(details, "info");
+    const char *alias = vb_json_get_string(info, "device");
+    const guint64 source = vb_json_get_uint(info, "source", 0);
+    const guint64 status = vb_json_get_uint(info, "status", 0);
+    if (!alias || (source != 3 && source != 0x103) || status == 0 || status == 0x84)
+        return;
+    qemu_vcpus_rejected(domain, alias);
+    qemu_hotplug_rejected(domain, alias);
 }
 
 /* ---- block jobs. Source: QEMU JobType; virDomainBlockJobType, virConnectDomainEventBlockJobStatus ---- */
@@ -290,6 +317,7 @@ static const struct {
     {"BALLOON_CHANGE", handle_balloon},
     {"DEVICE_DELETED", handle_device_deleted},
     {"DEVICE_UNPLUG_GUEST_ERROR", handle_unplug_error},
+    {"ACPI_DEVICE_OST", handle_acpi_ost},
     {"BLOCK_JOB_COMPLETED", handle_job_completed},
     {"BLOCK_JOB_CANCELLED", handle_job_cancelled},
     {"BLOCK_JOB_READY", handle_job_ready},

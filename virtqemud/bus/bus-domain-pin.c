@@ -90,3 +90,13 @@ qemu_bus_domain_set_iothread_parameters(gpointer data, VbCall *call, GVariant *a
     change.params = params;
     return change_iothread(data, call, &change);
 }
+
+GVariant *
+qemu_bus_domain_set_vcpu(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    QemuVcpuSwitch what = {0};
+    g_variant_get(args, "(&siu)", &what.list, &what.state, &what.flags);
+    vb_call_defer(call);
+    qemu_domain_set_vcpu(data, &what, qemu_bus_done, call);
+    return NULL;
+}

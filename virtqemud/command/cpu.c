@@ -360,11 +360,22 @@ take_iothreads(QemuBuild *build)
     }
 }
 
+/* those that can go again are plugged in once the emulator runs */
+static guint
+count_late(const VbDomainDef *def)
+{
+    guint n = 0;
+
+    VB_DOMAIN_EACH(VbDomainVcpu, vcpu, def->vcpu_list)
+    n += vcpu->enabled == VB_TRISTATE_YES && vcpu->hotpluggable == VB_TRISTATE_YES;
+    return n < vb_domain_online_vcpus(def) ? n : 0;
+}
+
 gboolean
 qemu_build_smp(QemuBuild *build, GError **error)
 {
     const VbDomainDef *def = build->def;
-    guint online = vb_domain_online_vcpus(def);
+    guint online = vb_domain_online_vcpus(def) - count_late(def);
     GString *text = g_string_new(NULL);
 
     if (def->cpu && def->cpu->clusters > 1) {
