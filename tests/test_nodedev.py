@@ -11,7 +11,7 @@ import threading
 
 import libvirt
 import pytest
-from gi.repository import GLib
+from gi.repository import Gio, GLib
 
 from harness import SLOW, Stack, wait_for
 from nodedevs import (DEVICE, DEVICES, NODEDEV, OWN_NETWORK, ROOT, Network, call, canonical, get, lifecycle,
@@ -107,6 +107,21 @@ def test_tree_can_be_walked_by_properties(quiet_stack):
             steps += 1
             assert steps < 20
         assert device["Name"] == "computer"
+
+
+def test_everything_in_one_call(quiet_stack):
+    """The same on the bus, where GDBus writes it, and on the private socket, where we do."""
+    flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT
+    peer = Gio.DBusConnection.new_for_address_sync("unix:path=" + quiet_stack.path("run/virtbus/virtnodedevd.sock"), flags,
+                                                   None, None)
+    method = "org.freedesktop.DBus.ObjectManager.GetManagedObjects"
+    on_bus = quiet_stack.call(ROOT, method, name=NODEDEV)
+    direct = peer.call_sync(None, ROOT, *method.rsplit(".", 1), None, GLib.VariantType("(a{oa{sa{sv}}})"), 0, 20000, None)
+    found, expected = ({path: facts for path, facts in objects.items() if "/block_loop" not in path}
+                       for objects in (direct.unpack()[0], on_bus[0]))
+    assert found == expected
+    assert path_of("computer") in found and path_of("net_lo_00_00_00_00_00_00") in found
+    peer.close_sync(None)
 
 
 def test_old_and_new_lists_agree(quiet_stack):

@@ -132,6 +132,7 @@ build(const VbInterface *interface)
         entry->row = &interface->properties[i];
         entry->info = find_property(interface, entry->row->name);
         entry->emits = get_emits(entry->info);
+        entry->key = g_variant_ref_sink(g_variant_new_string(entry->row->name));
     }
     return index;
 }

@@ -88,10 +88,12 @@ vb_object_get_properties(VbObject *object, const VbIndex *index)
     GVariantBuilder builder;
     g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
     for (guint i = 0; i < index->interface->n_properties; i++) {
-        const VbProperty *row = index->properties[i].row;
-        GVariant *value = row->get(object->data);
+        const VbPropertyEntry *entry = &index->properties[i];
+        GVariant *value = entry->row->get(object->data);
         if (value)
-            g_variant_builder_add(&builder, "{sv}", row->name, value);
+            g_variant_builder_add_value(&builder,
+                                        g_variant_new_dict_entry(entry->key,
+                                                                 g_variant_new_variant(value)));
     }
     return g_variant_builder_end(&builder);
 }

@@ -25,6 +25,7 @@ typedef struct {
     const GDBusPropertyInfo *info;
     const VbProperty *row;
     VbEmits emits;
+    GVariant *key; /* its name, for all dictionaries */
 } VbPropertyEntry;
 
 typedef struct {
