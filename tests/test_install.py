@@ -61,6 +61,9 @@ def test_files(tree, build_dir):
     prefix = prefix_of(build_dir)
     for name in ("%s/sbin/virtqemud" % prefix, "%s/sbin/virtproxyd" % prefix,
                  "%s/sbin/virtnodedevd" % prefix,
+                 "usr/share/dbus-1/system.d/org.libvirt.conf",
+                 "usr/share/dbus-1/system-services/org.libvirt.service",
+                 "usr/share/dbus-1/services/org.libvirt.service",
                  "usr/share/dbus-1/system.d/org.virtbus.NodeDev.conf",
                  "usr/share/dbus-1/system-services/org.virtbus.NodeDev.service",
                  "usr/share/dbus-1/system.d/org.virtbus.Qemu.conf",
@@ -79,7 +82,7 @@ def test_files(tree, build_dir):
 
 
 def test_every_interface_is_installed(tree):
-    here = {n for n in os.listdir(REPO + "/dbus") if re.match(r"org\.virtbus\..*\.xml$", n)}
+    here = {n for n in os.listdir(REPO + "/dbus") if re.match(r"org\.(virtbus|libvirt)\..*\.xml$", n)}
     there = set(os.listdir(tree / "usr/share/dbus-1/interfaces"))
     assert here == there and here
 

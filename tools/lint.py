@@ -24,8 +24,9 @@ REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 EXCEPTIONS = "tools/lint-exceptions"
 SAMPLES = "tests/lint-samples/"
 DAEMONS = ("virtqemud", "virtxend", "virtnodedevd", "virtnetworkd", "virtstoraged", "virtproxyd")
-GDBUS_FOLDERS = ("libcommon/service/", "libcommon/wire/", "virtqemud/bus/", "virtnodedevd/bus/", "virtproxyd/backend/", "virtbusctl/",
-                 "dbus/")
+GDBUS_FOLDERS = ("libcommon/service/", "libcommon/wire/", "virtqemud/bus/", "virtnodedevd/bus/",
+                 "virtproxyd/backend/", "virtproxyd/bus/",
+                 "virtbusctl/", "dbus/")
 MAX_FUNCTION, MAX_FILE, MAX_NESTING, MAX_PARAMS, MAX_SWITCHES = 60, 800, 4, 6, 1
 
 Finding = namedtuple("Finding", "rule path line name number text")

@@ -47,7 +47,7 @@ PROGRAMS = (
             (Socket("run/virtbus/virtqemud.sock", "peer", 0o600),)),
     Program("virtnodedevd", "virtnodedevd/virtnodedevd", "org.virtbus.NodeDev",
             (Socket("run/virtbus/virtnodedevd.sock", "peer", 0o600),)),
-    Program("virtproxyd", "virtproxyd/virtproxyd", None,
+    Program("virtproxyd", "virtproxyd/virtproxyd", "org.libvirt",
             tuple(Socket("run/libvirt/%s-sock" % n, "rw", 0o666) for n in PROXY_NAMES) +
             tuple(Socket("run/libvirt/%s-sock-ro" % n, "ro", 0o666) for n in PROXY_NAMES)),
 )

@@ -2,6 +2,7 @@
 /* virtproxyd: serves libvirt's wire protocol to unmodified clients and forwards their calls over D-Bus. Wiring only:
  * sockets, the RPC server, the backend. It owns no state and needs no privilege. */
 #include "backend/backend.h"
+#include "bus/bus.h"
 #include "base/error.h"
 #include "listen.h"
 #include "rpc/rpc.h"
@@ -16,6 +17,7 @@ typedef struct {
     ProxyBackend *backend;
     ProxyServer *server;
     ProxyListen *listen;
+    ProxyBus *bus; /* NULL: there is none */
 } Proxy;
 
 /* ---- start and stop ---- */
@@ -61,6 +63,8 @@ start(VbService *service, gpointer data, GError **error)
     proxy->server = proxy_server_new(&limits, &proxy_backend_handler, proxy->backend);
     proxy->listen = proxy_listen_new(proxy->server, service, proxy->socket_dir,
                                      g_str_equal(proxy->auth, "polkit"), error);
+    if (proxy->listen && bus)
+        proxy->bus = proxy_bus_new(proxy->server, bus);
     return proxy->listen != NULL;
 }
 
@@ -69,6 +73,7 @@ stop(VbService *service, gpointer data)
 {
     Proxy *proxy = data;
 
+    g_clear_pointer(&proxy->bus, proxy_bus_free);
     g_clear_pointer(&proxy->server, proxy_server_free);
     g_clear_pointer(&proxy->backend, proxy_backend_free);
     g_clear_pointer(&proxy->listen, proxy_listen_free);

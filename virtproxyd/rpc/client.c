@@ -102,6 +102,24 @@ proxy_server_adopt(ProxyServer *server, int fd, gboolean is_readonly, gboolean n
     return client;
 }
 
+/**
+ * proxy_server_adopt_for:
+ * @fd: as for proxy_server_adopt()
+ * @uid: who is behind it, as somebody who knows has told us; likewise @gid and @pid
+ *
+ * Takes a client in that needs no authentication of its own: every call of it is authorised by the daemon anyway.
+ */
+void
+proxy_server_adopt_for(ProxyServer *server, int fd, uid_t uid, gid_t gid, pid_t pid,
+                       gboolean is_readonly)
+{
+    ProxyClient *client = proxy_server_adopt(server, fd, is_readonly, FALSE);
+
+    client->uid = uid;
+    client->gid = gid;
+    client->pid = pid;
+}
+
 /* takes the client down: the socket is closed, the handler told, what is left are references */
 void
 proxy_client_destroy(ProxyClient *client)
