@@ -60,9 +60,10 @@ VB_XML_TYPE(vb_domain_chr_source_type, VbDomainChrSource, "source", source_field
 
 static const VbXmlField serial_fields[] = {
     VB_XML_EMBED(C, source, ".", vb_domain_chr_source_type),
-    VB_XML_ENUMV(C, serial_target, "target/@type", vb_domain_serial_target_enum),
+    VB_XML_ENUMV(C, serial_target, "target/@type", vb_domain_serial_target_enum,
+                 .abi = "serial type"),
     PORT,
-    VB_XML_STR(C, serial_model, "target/model/@name"),
+    VB_XML_STR(C, serial_model, "target/model/@name", .abi = "serial model"),
     VB_XML_EMBED(C, info, ".", vb_domain_info_type),
 };
 VB_XML_TYPE(vb_domain_serial_type, VbDomainChr, "serial", serial_fields,
@@ -79,7 +80,8 @@ VB_XML_TYPE(vb_domain_parallel_type, VbDomainChr, "parallel", parallel_fields,
 static const VbXmlField console_fields[] = {
     VB_XML_EMBED(C, source, ".", vb_domain_chr_source_type),
     VB_XML_STR(C, tty, "@tty", .flags = VB_XML_LIVE_ONLY),
-    VB_XML_ENUMV(C, console_target, "target/@type", vb_domain_console_target_enum),
+    VB_XML_ENUMV(C, console_target, "target/@type", vb_domain_console_target_enum,
+                 .abi = "console type"),
     PORT,
     VB_XML_EMBED(C, info, ".", vb_domain_info_type),
 };
@@ -89,8 +91,9 @@ VB_XML_TYPE(
 
 static const VbXmlField channel_fields[] = {
     VB_XML_EMBED(C, source, ".", vb_domain_chr_source_type),
-    VB_XML_ENUMV(C, channel_target, "target/@type", vb_domain_channel_target_enum),
-    VB_XML_STR(C, target_name, "target/@name"),
+    VB_XML_ENUMV(C, channel_target, "target/@type", vb_domain_channel_target_enum,
+                 .abi = "channel type"),
+    VB_XML_STR(C, target_name, "target/@name", .abi = "channel name"),
     VB_XML_STR(C, target_state, "target/@state", .flags = VB_XML_LIVE_ONLY),
     VB_XML_STR(C, target_address, "target/@address"),
     VB_XML_STR(C, target_port, "target/@port"),

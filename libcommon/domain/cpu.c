@@ -29,8 +29,9 @@ WORDS(ioapic_enum, "ioapic driver", "kvm", "qemu");
 #define ZERO .flags = VB_XML_ZERO_IS_VALUE
 
 static const VbXmlField feature_fields[] = {
-    VB_XML_ENUMV(VbDomainCpuFeature, policy, "@policy", vb_domain_cpu_policy_enum),
-    VB_XML_STR(VbDomainCpuFeature, name, "@name", .flags = VB_XML_REQUIRED),
+    VB_XML_ENUMV(VbDomainCpuFeature, policy, "@policy", vb_domain_cpu_policy_enum,
+                 .abi = "CPU feature policy"),
+    VB_XML_STR(VbDomainCpuFeature, name, "@name", .flags = VB_XML_REQUIRED, .abi = "CPU feature"),
 };
 static VB_XML_TYPE(feature_type, VbDomainCpuFeature, "feature", feature_fields);
 
@@ -56,8 +57,8 @@ static VB_XML_TYPE(cell_cache_type, VbDomainNumaCache, "cache", cell_cache_field
 #define C VbDomainNumaCell
 static const VbXmlField cell_fields[] = {
     VB_XML_UINT(C, id, "@id", VB_XML_HAS(C, has_id), ZERO),
-    VB_XML_BITMAP(C, cpus, "@cpus"),
-    VB_XML_SIZE(C, memory_kib, "@memory", VB_XML_HAS(C, has_memory), ZERO),
+    VB_XML_BITMAP(C, cpus, "@cpus", .abi = "NUMA node processor mask"),
+    VB_XML_SIZE(C, memory_kib, "@memory", VB_XML_HAS(C, has_memory), ZERO, .abi = "NUMA node size"),
     VB_XML_STR(C, mem_access, "@memAccess", .enumeration = &vb_domain_memory_access_enum),
     VB_XML_BOOL(C, discard, "@discard"),
     VB_XML_LIST(C, distances, "distances/sibling", distance_type),
@@ -83,22 +84,23 @@ static VB_XML_TYPE(bandwidth_type, VbDomainNumaLink, "bandwidth", link_fields);
 
 #define C VbDomainCpu
 static const VbXmlField cpu_fields[] = {
-    VB_XML_ENUMV(C, mode, "@mode", vb_domain_cpu_mode_enum),
+    VB_XML_ENUMV(C, mode, "@mode", vb_domain_cpu_mode_enum, .abi = "CPU mode"),
     VB_XML_ENUMV(C, match, "@match", vb_domain_cpu_match_enum),
     VB_XML_ENUMV(C, check, "@check", vb_domain_cpu_check_enum),
     VB_XML_SWITCH(C, migratable, "@migratable"),
     VB_XML_SWITCH(C, deprecated_features, "@deprecated_features"),
-    VB_XML_STR(C, model, "model"),
+    VB_XML_STR(C, model, "model", .abi = "CPU model"),
     VB_XML_STR(C, fallback, "model/@fallback", .enumeration = &fallback_enum),
     VB_XML_STR(C, model_vendor_id, "model/@vendor_id"),
-    VB_XML_STR(C, vendor, "vendor"),
+    VB_XML_STR(C, vendor, "vendor", .abi = "CPU vendor"),
     VB_XML_UINT(C, sockets, "topology/@sockets",
-                .flags = VB_XML_REQUIRED_IN_ELEMENT | VB_XML_NOT_ZERO),
-    VB_XML_UINT(C, dies, "topology/@dies", .flags = VB_XML_NOT_ZERO),
+                .flags = VB_XML_REQUIRED_IN_ELEMENT | VB_XML_NOT_ZERO, .abi = "CPU sockets"),
+    VB_XML_UINT(C, dies, "topology/@dies", .flags = VB_XML_NOT_ZERO, .abi = "CPU dies"),
     VB_XML_UINT(C, clusters, "topology/@clusters", .flags = VB_XML_NOT_ZERO),
-    VB_XML_UINT(C, cores, "topology/@cores", .flags = VB_XML_REQUIRED_IN_ELEMENT | VB_XML_NOT_ZERO),
+    VB_XML_UINT(C, cores, "topology/@cores", .flags = VB_XML_REQUIRED_IN_ELEMENT | VB_XML_NOT_ZERO,
+                .abi = "CPU cores"),
     VB_XML_UINT(C, threads, "topology/@threads",
-                .flags = VB_XML_REQUIRED_IN_ELEMENT | VB_XML_NOT_ZERO),
+                .flags = VB_XML_REQUIRED_IN_ELEMENT | VB_XML_NOT_ZERO, .abi = "CPU threads"),
     VB_XML_INT(C, cache_level, "cache/@level", VB_XML_HAS(C, has_cache_level), ZERO),
     VB_XML_STR(C, cache_mode, "cache/@mode", .enumeration = &cache_mode_enum,
                .flags = VB_XML_REQUIRED_IN_ELEMENT),
@@ -106,8 +108,8 @@ static const VbXmlField cpu_fields[] = {
                .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_UINT(C, maxphysaddr_bits, "maxphysaddr/@bits"),
     VB_XML_UINT(C, maxphysaddr_limit, "maxphysaddr/@limit"),
-    VB_XML_LIST(C, features, "feature", feature_type),
-    VB_XML_LIST(C, numa, "numa/cell", cell_type),
+    VB_XML_LIST(C, features, "feature", feature_type, .abi = "CPU feature"),
+    VB_XML_LIST(C, numa, "numa/cell", cell_type, .abi = "NUMA node"),
     VB_XML_LIST(C, numa_latencies, "numa/interconnects/latency", latency_type),
     VB_XML_LIST(C, numa_bandwidths, "numa/interconnects/bandwidth", bandwidth_type),
 };
@@ -148,7 +150,8 @@ static VB_XML_TYPE(hyperv_type, H, "hyperv", hyperv_fields, .doc = "Hyper-V enli
 
 #define K VbDomainKvm
 static const VbXmlField kvm_fields[] = {
-    VB_XML_SWITCH(K, hidden, "hidden/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
+    VB_XML_SWITCH(K, hidden, "hidden/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT,
+                  .abi = "=KVM feature 'hidden'"),
     VB_XML_SWITCH(K, hint_dedicated, "hint-dedicated/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_SWITCH(K, poll_control, "poll-control/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_SWITCH(K, pv_ipi, "pv-ipi/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
@@ -218,10 +221,10 @@ static VB_XML_TYPE(container_caps_type, VbDomainContainerCaps, "capabilities",
 
 #define F VbDomainFeatures
 static const VbXmlField features_fields[] = {
-    VB_XML_PRESENT(F, acpi, "acpi"),
-    VB_XML_PRESENT(F, apic, "apic"),
+    VB_XML_PRESENT(F, acpi, "acpi", .abi = "=feature 'acpi'"),
+    VB_XML_PRESENT(F, apic, "apic", .abi = "=feature 'apic'"),
     VB_XML_SWITCH(F, apic_eoi, "apic/@eoi"),
-    VB_XML_PRESENT(F, pae, "pae"),
+    VB_XML_PRESENT(F, pae, "pae", .abi = "=feature 'pae'"),
     VB_XML_PRESENT(F, hap, "hap"),
     VB_XML_SWITCH(F, hap_state, "hap/@state"),
     VB_XML_PRESENT(F, viridian, "viridian"),
@@ -230,15 +233,15 @@ static const VbXmlField features_fields[] = {
     VB_XML_STRUCT(F, kvm, "kvm", kvm_type),
     VB_XML_STRUCT(F, xen, "xen", xen_type),
     VB_XML_PRESENT(F, has_pvspinlock, "pvspinlock"),
-    VB_XML_SWITCH(F, pvspinlock, "pvspinlock/@state"),
+    VB_XML_SWITCH(F, pvspinlock, "pvspinlock/@state", .abi = "=feature 'pvspinlock'"),
     VB_XML_PRESENT(F, has_pmu, "pmu"),
-    VB_XML_SWITCH(F, pmu, "pmu/@state"),
+    VB_XML_SWITCH(F, pmu, "pmu/@state", .abi = "=feature 'pmu'"),
     VB_XML_PRESENT(F, has_vmport, "vmport"),
-    VB_XML_SWITCH(F, vmport, "vmport/@state"),
+    VB_XML_SWITCH(F, vmport, "vmport/@state", .abi = "=feature 'vmport'"),
     VB_XML_PRESENT(F, gic, "gic"),
     VB_XML_STR(F, gic_version, "gic/@version"),
     VB_XML_PRESENT(F, has_smm, "smm"),
-    VB_XML_SWITCH(F, smm, "smm/@state"),
+    VB_XML_SWITCH(F, smm, "smm/@state", .abi = "=feature 'smm'"),
     VB_XML_UINT64(F, tseg_size, "smm/tseg"),
     VB_XML_STR(F, tseg_unit, "smm/tseg/@unit"),
     VB_XML_STR(F, ioapic_driver, "ioapic/@driver", .enumeration = &ioapic_enum),
@@ -246,7 +249,7 @@ static const VbXmlField features_fields[] = {
     VB_XML_SWITCH(F, htm, "htm/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_SWITCH(F, nested_hv, "nested-hv/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_PRESENT(F, has_vmcoreinfo, "vmcoreinfo"),
-    VB_XML_SWITCH(F, vmcoreinfo, "vmcoreinfo/@state"),
+    VB_XML_SWITCH(F, vmcoreinfo, "vmcoreinfo/@state", .abi = "=feature 'vmcoreinfo'"),
     VB_XML_STR(F, msrs_unknown, "msrs/@unknown", .enumeration = &msrs_words,
                .flags = VB_XML_REQUIRED_IN_ELEMENT),
     VB_XML_SWITCH(F, ccf_assist, "ccf-assist/@state", .flags = VB_XML_REQUIRED_IN_ELEMENT),

@@ -65,15 +65,15 @@ static const VbXmlField info_fields[] = {
     VB_XML_BOOL(VbDomainDeviceInfo, rom_enabled, "rom/@enabled"),
     VB_XML_SWITCH(VbDomainDeviceInfo, rom_bar, "rom/@bar"),
     VB_XML_STR(VbDomainDeviceInfo, rom_file, "rom/@file"),
-    VB_XML_UINT(VbDomainDeviceInfo, acpi_index, "acpi/@index"),
+    VB_XML_UINT(VbDomainDeviceInfo, acpi_index, "acpi/@index", .abi = "device ACPI index '"),
     VB_XML_EMBED(VbDomainDeviceInfo, address, "address", vb_domain_address_type),
 };
 VB_XML_TYPE(vb_domain_info_type, VbDomainDeviceInfo, "info", info_fields);
 
 static const VbXmlField virtio_fields[] = {
-    VB_XML_SWITCH(VbDomainVirtioOptions, iommu, "@iommu"),
-    VB_XML_SWITCH(VbDomainVirtioOptions, ats, "@ats"),
-    VB_XML_SWITCH(VbDomainVirtioOptions, packed, "@packed"),
+    VB_XML_SWITCH(VbDomainVirtioOptions, iommu, "@iommu", .abi = "device iommu option '"),
+    VB_XML_SWITCH(VbDomainVirtioOptions, ats, "@ats", .abi = "device ats option '"),
+    VB_XML_SWITCH(VbDomainVirtioOptions, packed, "@packed", .abi = "device packed option '"),
     VB_XML_SWITCH(VbDomainVirtioOptions, page_per_vq, "@page_per_vq"),
 };
 VB_XML_TYPE(vb_domain_virtio_type, VbDomainVirtioOptions, "driver", virtio_fields);

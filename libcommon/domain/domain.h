@@ -558,6 +558,8 @@ typedef struct VbDomainCapsHints {
  * needs it stays as it is. */
 gboolean vb_domain_defaults(VbDomainDef *def, const VbDomainCapsHints *hints, GError **error);
 gboolean vb_domain_assign_addresses(VbDomainDef *def, GError **error);
+/* CONFIG_UNSUPPORTED: what a guest that goes on under @target would notice */
+gboolean vb_domain_check_abi(const VbDomainDef *source, const VbDomainDef *target, GError **error);
 gboolean vb_domain_validate(const VbDomainDef *def, GError **error);
 void vb_domain_assign_aliases(VbDomainDef *def);
 /* after a path or port was chosen: the first console is the first serial port under another name */

@@ -12,9 +12,11 @@ VB_ENUM(vb_domain_input_model_enum, "input model", NULL, "virtio", "virtio-trans
 #define I VbDomainInput
 static const VbXmlField input_fields[] = {
     VB_XML_ENUMV(I, type, "@type", vb_domain_input_type_enum,
-                 .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED | VB_XML_UNSUPPORTED),
-    VB_XML_ENUMV(I, bus, "@bus", vb_domain_input_bus_enum, .flags = VB_XML_UNSUPPORTED),
-    VB_XML_ENUMV(I, model, "@model", vb_domain_input_model_enum),
+                 .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED | VB_XML_UNSUPPORTED,
+                 .abi = "input device type"),
+    VB_XML_ENUMV(I, bus, "@bus", vb_domain_input_bus_enum, .flags = VB_XML_UNSUPPORTED,
+                 .abi = "input device bus"),
+    VB_XML_ENUMV(I, model, "@model", vb_domain_input_model_enum, .abi = "input device model '"),
     VB_XML_EMBED(I, virtio, "driver", vb_domain_virtio_type),
     VB_XML_STR(I, evdev, "source/@evdev",
                VB_XML_WHEN(I, type, VB_XML_BIT(VB_DOMAIN_INPUT_PASSTHROUGH)),
@@ -31,7 +33,7 @@ VB_XML_TYPE(vb_domain_input_type, VbDomainInput, "input", input_fields,
             .doc = "Mouse, tablet or keyboard.");
 
 static const VbXmlField hub_fields[] = {
-    VB_XML_STR(VbDomainHub, type, "@type", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(VbDomainHub, type, "@type", .flags = VB_XML_REQUIRED, .abi = "input device type"),
     VB_XML_EMBED(VbDomainHub, info, ".", vb_domain_info_type),
 };
 VB_XML_TYPE(vb_domain_hub_type, VbDomainHub, "hub", hub_fields, .doc = "A USB hub.");

@@ -75,9 +75,9 @@ static VB_XML_TYPE(acpi_table_type, VbDomainAcpiTable, "table", acpi_table_field
 #define O VbDomainOs
 static const VbXmlField os_fields[] = {
     VB_XML_STR(O, firmware, "@firmware"),
-    VB_XML_STR(O, type, "type", .doc = "\"hvm\": a full machine."),
-    VB_XML_STR(O, arch, "type/@arch"),
-    VB_XML_STR(O, machine, "type/@machine"),
+    VB_XML_STR(O, type, "type", .doc = "\"hvm\": a full machine.", .abi = "domain OS type"),
+    VB_XML_STR(O, arch, "type/@arch", .abi = "domain architecture"),
+    VB_XML_STR(O, machine, "type/@machine", .abi = "domain machine type"),
     VB_XML_LIST(O, firmware_features, "firmware/feature", firmware_feature_type),
     VB_XML_STR(O, init, "init"),
     VB_XML_LIST(O, init_args, "initarg", text_type),
@@ -102,7 +102,7 @@ static const VbXmlField os_fields[] = {
     VB_XML_INT(O, bios_reboot_timeout_ms, "bios/@rebootTimeout",
                VB_XML_HAS(O, has_bios_reboot_timeout), ZERO),
     VB_XML_STR(O, smbios_mode, "smbios/@mode", .enumeration = &smbios_mode_words,
-               .flags = VB_XML_UNSUPPORTED),
+               .flags = VB_XML_UNSUPPORTED, .abi = "domain SMBIOS mode"),
 };
 VB_XML_TYPE(vb_domain_os_type, O, "os", os_fields,
             .doc = "What kind of machine it is and how it boots.");
@@ -110,11 +110,12 @@ VB_XML_TYPE(vb_domain_os_type, O, "os", os_fields,
 /* clock */
 #define T VbDomainTimer
 static const VbXmlField timer_fields[] = {
-    VB_XML_STR(T, name, "@name", .flags = VB_XML_REQUIRED, .enumeration = &timer_name_words),
-    VB_XML_BOOL(T, present, "@present"),
+    VB_XML_STR(T, name, "@name", .flags = VB_XML_REQUIRED, .enumeration = &timer_name_words,
+               .abi = "timer"),
+    VB_XML_BOOL(T, present, "@present", .abi = "timer presence"),
     VB_XML_STR(T, tickpolicy, "@tickpolicy", .enumeration = &tickpolicy_words),
     VB_XML_STR(T, track, "@track", .enumeration = &timer_track_words),
-    VB_XML_UINT64(T, frequency_hz, "@frequency"),
+    VB_XML_UINT64(T, frequency_hz, "@frequency", .abi = "TSC frequency"),
     VB_XML_STR(T, mode, "@mode", .enumeration = &timer_mode_words),
     VB_XML_UINT64(T, catchup_threshold, "catchup/@threshold"),
     VB_XML_UINT64(T, catchup_slew, "catchup/@slew"),
@@ -130,7 +131,7 @@ static const VbXmlField clock_fields[] = {
     VB_XML_STR(C, basis, "@basis", .enumeration = &clock_basis_words, .flags = VB_XML_UNSUPPORTED),
     VB_XML_STR(C, timezone, "@timezone"),
     VB_XML_INT64(C, start, "@start", VB_XML_HAS(C, has_start), ZERO),
-    VB_XML_LIST(C, timers, "timer", timer_type),
+    VB_XML_LIST(C, timers, "timer", timer_type, .abi = "domain timer"),
 };
 VB_XML_TYPE(vb_domain_clock_type, C, "clock", clock_fields,
             .doc = "What the guest's clocks show and how they tick.");

@@ -37,7 +37,8 @@ static const VbEnum pstore_enum = {"pstore backend", pstore_backends, 1};
 
 static const VbXmlField watchdog_fields[] = {
     VB_XML_ENUMV(VbDomainWatchdog, model, "@model", vb_domain_watchdog_model_enum,
-                 .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED | VB_XML_UNSUPPORTED),
+                 .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED | VB_XML_UNSUPPORTED,
+                 .abi = "watchdog model"),
     VB_XML_ENUMV(VbDomainWatchdog, action, "@action", vb_domain_watchdog_action_enum),
     VB_XML_EMBED(VbDomainWatchdog, info, ".", vb_domain_info_type),
 };
@@ -47,8 +48,8 @@ VB_XML_TYPE(vb_domain_watchdog_type, VbDomainWatchdog, "watchdog", watchdog_fiel
 #define B VbDomainMemballoon
 static const VbXmlField memballoon_fields[] = {
     VB_XML_ENUMV(B, model, "@model", vb_domain_memballoon_model_enum,
-                 .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED),
-    VB_XML_SWITCH(B, autodeflate, "@autodeflate"),
+                 .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED, .abi = "balloon model"),
+    VB_XML_SWITCH(B, autodeflate, "@autodeflate", .abi = "balloon autodeflate attribute value '"),
     VB_XML_SWITCH(B, free_page_reporting, "@freePageReporting"),
     VB_XML_UINT(B, stats_period_s, "stats/@period"),
     VB_XML_EMBED(B, info, ".", vb_domain_info_type),
@@ -60,7 +61,8 @@ VB_XML_TYPE(vb_domain_memballoon_type, B, "memballoon", memballoon_fields,
 #define R VbDomainRng
 static const VbXmlField rng_fields[] = {
     VB_XML_ENUMV(R, model, "@model", vb_domain_rng_model_enum,
-                 .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED | VB_XML_UNSUPPORTED),
+                 .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED | VB_XML_UNSUPPORTED,
+                 .abi = "RNG model '"),
     VB_XML_UINT(R, rate_bytes, "rate/@bytes"),
     VB_XML_UINT(R, rate_period_ms, "rate/@period"),
     VB_XML_ENUMV(R, backend, "backend/@model", vb_domain_rng_backend_enum, ZERO),
@@ -76,7 +78,7 @@ VB_XML_TYPE(vb_domain_rng_type, R, "rng", rng_fields,
 
 static const VbXmlField panic_fields[] = {
     VB_XML_ENUMV(VbDomainPanic, model, "@model", vb_domain_panic_model_enum,
-                 .flags = VB_XML_UNSUPPORTED),
+                 .flags = VB_XML_UNSUPPORTED, .abi = "panic model '"),
     VB_XML_EMBED(VbDomainPanic, info, ".", vb_domain_info_type),
 };
 VB_XML_TYPE(vb_domain_panic_type, VbDomainPanic, "panic", panic_fields,
@@ -85,10 +87,11 @@ VB_XML_TYPE(vb_domain_panic_type, VbDomainPanic, "panic", panic_fields,
 #define T VbDomainTpm
 #define WHEN(kind) VB_XML_WHEN(VbDomainTpm, backend, VB_XML_BIT(VB_DOMAIN_TPM_BACKEND_##kind))
 static const VbXmlField tpm_fields[] = {
-    VB_XML_ENUMV(T, model, "@model", vb_domain_tpm_model_enum),
+    VB_XML_ENUMV(T, model, "@model", vb_domain_tpm_model_enum, .abi = "TPM device model"),
     VB_XML_ENUMV(T, backend, "backend/@type", vb_domain_tpm_backend_enum,
                  .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED_IN_ELEMENT),
-    VB_XML_STR(T, version, "backend/@version", WHEN(EMULATOR), .enumeration = &tpm_version_words),
+    VB_XML_STR(T, version, "backend/@version", WHEN(EMULATOR), .enumeration = &tpm_version_words,
+               .abi = "TPM version"),
     VB_XML_BOOL(T, persistent_state, "backend/@persistent_state", WHEN(EMULATOR)),
     VB_XML_STR(T, device, "backend/device/@path", WHEN(PASSTHROUGH)),
     VB_XML_STR(T, encryption_secret, "backend/encryption/@secret", WHEN(EMULATOR)),
@@ -111,7 +114,8 @@ static const VbXmlField tpm_fields[] = {
 VB_XML_TYPE(vb_domain_tpm_type, T, "tpm", tpm_fields, .doc = "A trusted platform module.");
 
 static const VbXmlField iommu_fields[] = {
-    VB_XML_STR(VbDomainIommu, model, "@model", .flags = VB_XML_REQUIRED),
+    VB_XML_STR(VbDomainIommu, model, "@model", .flags = VB_XML_REQUIRED,
+               .abi = "domain IOMMU device model '"),
     VB_XML_SWITCH(VbDomainIommu, intremap, "driver/@intremap"),
     VB_XML_SWITCH(VbDomainIommu, caching_mode, "driver/@caching_mode"),
     VB_XML_SWITCH(VbDomainIommu, eim, "driver/@eim"),
@@ -124,7 +128,8 @@ VB_XML_TYPE(vb_domain_iommu_type, VbDomainIommu, "iommu", iommu_fields,
             .doc = "The guest's own IOMMU.");
 
 static const VbXmlField vsock_fields[] = {
-    VB_XML_STR(VbDomainVsock, model, "@model", .enumeration = &virtio_model_words),
+    VB_XML_STR(VbDomainVsock, model, "@model", .enumeration = &virtio_model_words,
+               .abi = "vsock device model '"),
     VB_XML_BOOL(VbDomainVsock, cid_auto, "cid/@auto"),
     VB_XML_UINT(VbDomainVsock, cid, "cid/@address"),
     VB_XML_EMBED(VbDomainVsock, info, ".", vb_domain_info_type),
@@ -164,10 +169,12 @@ VB_XML_TYPE(vb_domain_nvram_device_type, VbDomainNvramDevice, "nvram", nvram_fie
 
 #define H VbDomainShmem
 static const VbXmlField shmem_fields[] = {
-    VB_XML_STR(H, name, "@name", .flags = VB_XML_REQUIRED | VB_XML_EMIT_EMPTY),
+    VB_XML_STR(H, name, "@name", .flags = VB_XML_REQUIRED | VB_XML_EMIT_EMPTY,
+               .abi = "shared memory name '"),
     VB_XML_STR(H, role, "@role", .enumeration = &shmem_role_words),
-    VB_XML_STR(H, model, "model/@type"),
-    VB_XML_SIZE(H, size_mib, "size", .unit = 1024 * 1024, .unit_name = "M"),
+    VB_XML_STR(H, model, "model/@type", .abi = "shared memory model '"),
+    VB_XML_SIZE(H, size_mib, "size", .unit = 1024 * 1024, .unit_name = "M",
+                .abi = "shared memory size '"),
     VB_XML_PRESENT(H, has_server, "server"),
     VB_XML_STR(H, server_path, "server/@path"),
     VB_XML_PRESENT(H, has_msi, "msi"),
@@ -182,7 +189,7 @@ static VB_XML_TYPE(text_type, VbDomainText, "certificate", text_fields);
 
 static const VbXmlField smartcard_fields[] = {
     VB_XML_STR(VbDomainSmartcard, mode, "@mode", .flags = VB_XML_REQUIRED,
-               .enumeration = &smartcard_mode_words),
+               .enumeration = &smartcard_mode_words, .abi = "smartcard mode"),
     VB_XML_EMBED(VbDomainSmartcard, source, ".", vb_domain_chr_source_type),
     VB_XML_LIST(VbDomainSmartcard, certificates, "certificate", text_type),
     VB_XML_STR(VbDomainSmartcard, database, "database"),
@@ -193,7 +200,7 @@ VB_XML_TYPE(vb_domain_smartcard_type, VbDomainSmartcard, "smartcard", smartcard_
 
 static const VbXmlField redirdev_fields[] = {
     VB_XML_STR(VbDomainRedirdev, bus, "@bus", .enumeration = &redirdev_bus_words,
-               .flags = VB_XML_UNSUPPORTED),
+               .flags = VB_XML_UNSUPPORTED, .abi = "redirected device bus"),
     VB_XML_EMBED(VbDomainRedirdev, source, ".", vb_domain_chr_source_type),
     VB_XML_EMBED(VbDomainRedirdev, info, ".", vb_domain_info_type),
 };

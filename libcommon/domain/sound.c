@@ -18,7 +18,7 @@ static VB_XML_TYPE(codec_type, VbDomainSoundCodec, "codec", codec_fields);
 
 static const VbXmlField sound_fields[] = {
     VB_XML_ENUMV(VbDomainSound, model, "@model", vb_domain_sound_model_enum,
-                 .flags = VB_XML_REQUIRED),
+                 .flags = VB_XML_REQUIRED, .abi = "sound card model"),
     VB_XML_BOOL(VbDomainSound, multichannel, "@multichannel"),
     VB_XML_LIST(VbDomainSound, codecs, "codec", codec_type),
     VB_XML_UINT(VbDomainSound, audio_id, "audio/@id"),

@@ -101,6 +101,8 @@ struct _VbXmlField {
         when_mask; /* bit per enum value for which the field is read and written (choices by type) */
     const VbXmlCustom *custom;
     const char *doc; /* one sentence for the reference page */
+    const char
+        *abi; /* what the guest sees of it, in words: vb_xml_check_abi() says how they are used */
 };
 
 /* A value with its own spelling, as attribute or text. @value points at the member. */
@@ -192,6 +194,8 @@ char *vb_xml_format(const VbXmlType *type, gconstpointer self, guint flags);
 gpointer vb_xml_new(const VbXmlType *type);
 gpointer vb_xml_copy(const VbXmlType *type, gconstpointer self);
 gboolean vb_xml_equal(const VbXmlType *type, gconstpointer a, gconstpointer b);
+gboolean vb_xml_check_abi(const VbXmlType *type, gconstpointer source, gconstpointer target,
+                          GError **error);
 void vb_xml_free(const VbXmlType *type, gpointer self); /* NULL is fine */
 char *vb_xml_schema(const VbXmlType *type);             /* RelaxNG grammar (XML syntax) */
 char *vb_xml_reference(const VbXmlType *type);          /* Markdown page */
