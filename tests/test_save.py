@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import threading
+import xml.etree.ElementTree as ET
 
 import libvirt
 import pytest
@@ -57,7 +58,7 @@ def test_managed_save_and_restore(stack, guest_xml):
         magic, version, length, running, compressed, cookie = HEADER.unpack(f.read(HEADER.size))
         xml = f.read(length)
     assert (magic, version, running, compressed) == (b"LibvirtQemudSave", 2, 1, 0)
-    assert cookie == 0 and xml.endswith(b"</domain>\n\0") and b"<name>guest</name>" in xml
+    assert cookie == 0 and xml.rstrip(b"\0").endswith(b"</domain>\n") and b"<name>guest</name>" in xml
     assert stack.emulator_pid("guest") == 0
 
     assert "<name>guest</name>" in stack.virsh("managedsave-dumpxml", "guest").out
@@ -325,7 +326,7 @@ def test_named_parameters(stack, guest_xml, tmp_path):
     with stack.open() as c:
         domain = c.lookupByName("guest")
         for params, text in (({"nope": "x"}, "parameter 'nope' not supported"),
-                             ({"file": path, "dxml": "<domain/>"}, "changing the definition")):
+                             ({"file": path, "dxml": "<domain/>"}, "Missing required attribute 'type'")):
             with pytest.raises(libvirt.libvirtError, match=text):
                 domain.saveParams(params, 0)
         domain.saveParams({"file": path}, 0)
@@ -336,3 +337,103 @@ def test_named_parameters(stack, guest_xml, tmp_path):
         assert domain.state()[0] == libvirt.VIR_DOMAIN_PAUSED
         domain.saveParams({}, 0)
         assert domain.hasManagedSaveImage() == 1
+
+
+# ---- another definition: what lies on the host may change, the hardware may not ----
+
+def disk(path):
+    return ("<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/>"
+            "<target dev='vda' bus='virtio'/><serial>one</serial></disk>" % path)
+
+
+@pytest.fixture
+def saved(stack, guest_xml, tmp_path):
+    """A guest with a disk, running; two images with the same content."""
+    images = [str(tmp_path / name) for name in ("a.img", "b.img")]
+    for image in images:
+        with open(image, "wb") as f:
+            f.truncate(1 << 20)
+    stack.define(guest_xml(plain=True, devices=disk(images[0])))
+    stack.virsh("start", "guest")
+    return images
+
+
+def xml_file(tmp_path, text):
+    path = tmp_path / "other.xml"
+    path.write_text(text)
+    return str(path)
+
+
+def source_of(stack):
+    return ET.fromstring(stack.virsh("dumpxml", "guest").out).find("devices/disk/source").get("file")
+
+
+HARDWARE = [("<serial>one", "<serial>two", "Target disk serial two does not match source one"),
+            (">131072<", ">262144<", "Target domain max memory 262144 does not match source 131072"),
+            ("slot='0x02' function='0x0'", "slot='0x09' function='0x0'", "Target device PCI address 0000:00:09.0 does not match")]
+
+
+def check_hardware(stack, text, call):
+    """@call with each change of hardware is refused in libvirt's words."""
+    tried = 0
+    for before, after, words in HARDWARE:
+        if before in text:
+            tried += 1
+            result = call(text.replace(before, after))
+            assert result.status != 0 and words in result.err, result
+    assert tried >= 2, text
+
+
+def test_restore_with_another_definition(stack, saved, tmp_path):
+    path = str(tmp_path / "image")
+    stack.virsh("save", "guest", path, timeout=60)
+    text = stack.virsh("save-image-dumpxml", path).out
+
+    def restore(xml):
+        return stack.virsh("restore", path, "--xml", xml_file(tmp_path, xml), check=False, timeout=60)
+    check_hardware(stack, text, restore)
+    assert reason(stack).startswith("shut off")
+    assert restore(text.replace(saved[0], saved[1])).status == 0
+    assert reason(stack).startswith("running") and source_of(stack) == saved[1]
+
+
+def test_save_with_another_definition(stack, saved, tmp_path):
+    path = str(tmp_path / "image")
+    text = stack.virsh("dumpxml", "guest", "--migratable").out
+
+    def save(xml):
+        return stack.virsh("save", "guest", path, "--xml", xml_file(tmp_path, xml), check=False, timeout=60)
+    check_hardware(stack, text, save)
+    assert reason(stack).startswith("running") and not os.path.exists(path)
+    assert save(text.replace(saved[0], saved[1])).status == 0
+    stack.virsh("restore", path, timeout=60)
+    assert source_of(stack) == saved[1]
+
+
+def test_the_definition_in_an_image_is_changed(stack, saved, tmp_path):
+    path = str(tmp_path / "image")
+    stack.virsh("save", "guest", path, timeout=60)
+    text = stack.virsh("save-image-dumpxml", path).out
+
+    def define(xml, *flags):
+        return stack.virsh("save-image-define", path, xml_file(tmp_path, xml), *flags, check=False)
+    check_hardware(stack, text, define)
+    huge = text.replace("<devices>", "<metadata><x xmlns='urn:x'>%s</x></metadata><devices>" % ("y" * 9000))
+    assert "too large" in define(huge).err
+    assert stack.virsh("save-image-dumpxml", path).out == text
+    assert define(text.replace(saved[0], saved[1]), "--paused").status == 0
+    assert saved[1] in stack.virsh("save-image-dumpxml", path).out
+    stack.virsh("restore", path, timeout=60)
+    assert reason(stack).startswith("paused") and source_of(stack) == saved[1]
+
+
+def test_the_definition_of_a_managed_image_is_changed(stack, saved, tmp_path):
+    other = stack.virsh("dumpxml", "guest", "--migratable").out.replace(saved[0], saved[1])
+    refused = stack.virsh("managedsave-define", "guest", xml_file(tmp_path, other), check=False)
+    assert "domain does not have managed save image" in refused.err
+    stack.virsh("managedsave", "guest", timeout=60)
+    text = stack.virsh("managedsave-dumpxml", "guest").out
+    check_hardware(stack, text, lambda xml: stack.virsh("managedsave-define", "guest", xml_file(tmp_path, xml), check=False))
+    stack.virsh("managedsave-define", "guest", xml_file(tmp_path, text.replace(saved[0], saved[1])))
+    stack.virsh("start", "guest", timeout=60)
+    assert source_of(stack) == saved[1]

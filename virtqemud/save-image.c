@@ -15,6 +15,8 @@
 #define VERSION 2
 #define MAX_XML (16 * 1024 * 1024)
 #define IMAGE_MODE 0600
+#define ROOM 2048 /* at least, behind the XML: another definition may be longer */
+#define BLOCK 4096
 
 /* Source: libvirt's save image, version 2; numbers in the host's byte order. The XML follows with its NUL, and from
  * cookie_offset on, when that is not 0, what libvirt noted for itself; all of it is data_len bytes. */
@@ -55,14 +57,17 @@ write_all(int fd, const char *bytes, gsize length)
 int
 qemu_save_image_create(const QemuSaveHead *head, GError **error)
 {
-    gsize length = strlen(head->xml) + 1;
+    const gsize length =
+        (strlen(head->xml) + 1 + ROOM + sizeof(Header) + BLOCK - 1) / BLOCK * BLOCK -
+        sizeof(Header);
+    g_autofree char *padded = g_malloc0(length);
     Header header = {.version = VERSION,
                      .data_len = (guint32)length,
                      .was_running = head->was_running ? 1 : 0};
     int fd = open(head->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, IMAGE_MODE);
     memcpy(header.magic, magic_partial, sizeof header.magic);
     if (fd >= 0 && write_all(fd, (const char *)&header, sizeof header) &&
-        write_all(fd, head->xml, length))
+        write_all(fd, memcpy(padded, head->xml, strlen(head->xml)), length))
         return fd;
     vb_error_set_errno(error, errno, "Failed to create file '%s'", head->temporary);
     if (fd >= 0) {
@@ -187,6 +192,51 @@ qemu_save_image_open(const char *path, gboolean *ret_is_incomplete, GError **err
         return NULL;
     }
     return read_head(image, ret_is_incomplete, error) ? g_steal_pointer(&image) : NULL;
+}
+
+/* @fd: to read and write */
+static gboolean
+replace_head(int fd, const char *xml, gboolean was_running, GError **error)
+{
+    const gsize length = strlen(xml) + 1;
+    Header header;
+
+    if (!read_all(fd, (char *)&header, sizeof header))
+        return vb_error_set(error, VIR_ERR_OPERATION_FAILED, "failed to read qemu header");
+    if (!check_header(&header, error))
+        return FALSE;
+    const gsize room = header.cookie_offset ? header.cookie_offset : header.data_len;
+    if (length > room || room > MAX_XML)
+        return vb_error_set(error, VIR_ERR_OPERATION_FAILED, "new xml too large to fit in file");
+    header.was_running = was_running ? 1 : 0;
+    g_autofree char *head = g_malloc0(sizeof header + room);
+    memcpy(head, &header, sizeof header);
+    memcpy(head + sizeof header, xml, length);
+    if (pwrite(fd, head, sizeof header + room, 0) != (gssize)(sizeof header + room) ||
+        fsync(fd) < 0)
+        return vb_error_set_errno(error, errno, "failed to write header to domain save file");
+    return TRUE;
+}
+
+/**
+ * qemu_save_image_replace:
+ * @xml: the definition that the image has from now on
+ * @was_running: what a restore makes of the guest
+ *
+ * In place, with one write: the emulator's part, which may be large, stays where it is.
+ *
+ * Errors: SYSTEM_ERROR; OPERATION_FAILED no whole save image, or no room for @xml
+ */
+gboolean
+qemu_save_image_replace(const char *path, const char *xml, gboolean was_running, GError **error)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return vb_error_set_errno(error, errno, "Failed to open file '%s'", path);
+    const gboolean is_done = replace_head(fd, xml, was_running, error);
+    close(fd);
+    return is_done;
 }
 
 void

@@ -21,6 +21,9 @@ typedef struct {
     gboolean was_running;
 } QemuSaveImage;
 
+gboolean qemu_save_image_replace(const char *path, const char *xml, gboolean was_running,
+                                 GError **error);
+
 /* NULL with @error; then *ret_is_incomplete says that the file was cut short and is worth nothing */
 QemuSaveImage *qemu_save_image_open(const char *path, gboolean *ret_is_incomplete, GError **error);
 void qemu_save_image_free(QemuSaveImage *image);

@@ -21,6 +21,7 @@ typedef struct {
     QemuManager *manager;
     QemuDomain *domain; /* whose managed image it is, a reference; NULL: found by the image */
     QemuSaveImage *image;
+    char *dxml;  /* what to restore with; NULL: what the image says */
     guint flags; /* virDomainCreateFlags */
     QemuDone done;
     gpointer data;
@@ -53,6 +54,10 @@ static gboolean
 make_plan(const Restore *restore, QemuDomain **domain, QemuStartPlan *plan, GError **error)
 {
     plan->live = qemu_manager_parse_image(restore->manager, restore->image->xml, error);
+    if (plan->live && restore->dxml) {
+        g_autoptr(VbDomainDef) source = plan->live;
+        plan->live = qemu_save_other_definition(restore->manager, source, restore->dxml, error);
+    }
     if (!plan->live)
         return FALSE;
     if (!*domain)
@@ -68,6 +73,7 @@ on_prepared(gpointer data)
     g_autofree Restore *restore = data;
     g_autoptr(QemuDomain) held = restore->domain;
     g_autoptr(QemuSaveImage) image = restore->image;
+    g_autofree char *dxml = restore->dxml;
     QemuDomain *domain = held;
     QemuStartPlan plan = {.flags = restore->flags, .is_managed = held != NULL};
     GError *error = NULL;
@@ -85,14 +91,23 @@ on_prepared(gpointer data)
         qemu_manager_refuse_later(error, restore->done, restore->data);
 }
 
-/* takes @image */
+static void
+on_image_prepared(gpointer data)
+{
+    Restore *restore = data;
+
+    qemu_manager_prepare(restore->manager, restore->dxml, on_prepared, restore);
+}
+
+/* takes @image and @what's dxml */
 static void
 begin(const Restore *what, QemuSaveImage *image)
 {
     Restore *restore = g_new(Restore, 1);
     *restore = *what;
     restore->image = image;
-    qemu_manager_prepare(restore->manager, image->xml, on_prepared, restore);
+    qemu_manager_prepare(restore->manager, image->xml,
+                         restore->dxml ? on_image_prepared : on_prepared, restore);
 }
 
 /* An image that was cut short is worth nothing: it is dropped, and the guest boots. NULL without @error: boot. */
@@ -166,24 +181,24 @@ check_flags(guint flags, GError **error)
 /**
  * qemu_manager_restore:
  * @path: of a save image; it stays
+ * @dxml: (nullable): the definition to restore with
  * @flags: virDomainSaveRestoreFlags
  * @done: with a NULL domain when the image was refused
  *
  * Errors: as qemu_save_image_open() and qemu_domain_start(); OPERATION_FAILED name or UUID is another guest's;
+ *   CONFIG_UNSUPPORTED @dxml has other hardware;
  *   OPERATION_INVALID it runs already
  */
 void
-qemu_manager_restore(QemuManager *manager, const char *path, guint flags, QemuDone done,
-                     gpointer data)
+qemu_manager_restore(QemuManager *manager, const char *path, const char *dxml, guint flags,
+                     QemuDone done, gpointer data)
 {
     GError *error = NULL;
     gboolean is_incomplete;
-    const Restore what = {.manager = manager,
-                          .flags = flags & VIR_DOMAIN_SAVE_RESET_NVRAM
-                                       ? VIR_DOMAIN_START_RESET_NVRAM
-                                       : 0,
-                          .done = done,
-                          .data = data};
+    Restore what = {.manager = manager,
+                    .flags = flags & VIR_DOMAIN_SAVE_RESET_NVRAM ? VIR_DOMAIN_START_RESET_NVRAM : 0,
+                    .done = done,
+                    .data = data};
     QemuSaveImage *image =
         check_flags(flags, &error) ? qemu_save_image_open(path, &is_incomplete, &error) : NULL;
     if (!image) {
@@ -194,6 +209,7 @@ qemu_manager_restore(QemuManager *manager, const char *path, guint flags, QemuDo
         image->was_running = TRUE;
     if (flags & VIR_DOMAIN_SAVE_PAUSED)
         image->was_running = FALSE;
+    what.dxml = g_strdup(dxml);
     begin(&what, image);
 }
 

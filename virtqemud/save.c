@@ -483,6 +483,19 @@ find_path(QemuDomain *domain, const QemuSaveRequest *request, GError **error)
     return result;
 }
 
+/* what is written into the image; NULL with @error */
+static char *
+image_xml(QemuDomain *domain, const char *dxml, GError **error)
+{
+    const guint flags = VB_DOMAIN_FORMAT_SECURE | VB_DOMAIN_FORMAT_MIGRATABLE;
+    g_autoptr(VbDomainDef) other =
+        dxml ? qemu_save_other_definition(domain->manager, domain->live, dxml, error) : NULL;
+
+    if (dxml && !other)
+        return NULL;
+    return vb_domain_format(other ? other : domain->live, flags);
+}
+
 static gboolean
 begin_job(QemuDomain *domain, const QemuSaveRequest *request, GError **error)
 {
@@ -494,8 +507,9 @@ begin_job(QemuDomain *domain, const QemuSaveRequest *request, GError **error)
     return qemu_job_begin(domain, &spec, error);
 }
 
+/* takes @xml */
 static void
-begin(QemuDomain *domain, const QemuSaveRequest *request, QemuSave *save)
+begin(QemuDomain *domain, const QemuSaveRequest *request, QemuSave *save, char *xml)
 {
     g_autofree char *folder = g_path_get_dirname(save->file.path);
     save->ref_count = 1;
@@ -507,8 +521,7 @@ begin(QemuDomain *domain, const QemuSaveRequest *request, QemuSave *save)
                                                                        : save->was_running;
     save->file.temporary =
         g_strdup_printf("%s/.vbtmp-save-%08x%08x", folder, g_random_int(), g_random_int());
-    save->file.xml =
-        vb_domain_format(domain->live, VB_DOMAIN_FORMAT_SECURE | VB_DOMAIN_FORMAT_MIGRATABLE);
+    save->file.xml = xml;
     domain->saving = save;
     domain->unfinished = qemu_unfinished_new(NULL, save->file.temporary, save->was_running);
     qemu_domain_save(domain);
@@ -521,10 +534,12 @@ qemu_domain_save_image(QemuDomain *domain, const QemuSaveRequest *request, QemuD
                        gpointer data)
 {
     GError *error = NULL;
-    char *path = NULL;
+    char *path = NULL, *xml = NULL;
     if (!check_request(domain, request, &error) || !qemu_job_check_none(domain, &error) ||
-        !(path = find_path(domain, request, &error)) || !begin_job(domain, request, &error)) {
+        !(path = find_path(domain, request, &error)) ||
+        !(xml = image_xml(domain, request->dxml, &error)) || !begin_job(domain, request, &error)) {
         g_free(path);
+        g_free(xml);
         qemu_domain_finish_later(domain, error, done, data);
         return;
     }
@@ -532,7 +547,7 @@ qemu_domain_save_image(QemuDomain *domain, const QemuSaveRequest *request, QemuD
     save->file.path = path;
     save->done = done;
     save->data = data;
-    begin(domain, request, save);
+    begin(domain, request, save, xml);
 }
 
 void
@@ -554,7 +569,7 @@ qemu_domain_write_image(QemuDomain *domain, const char *path, gboolean is_live, 
     save->data = data;
     save->is_kept = TRUE;
     save->is_live = is_live;
-    begin(domain, &request, save);
+    begin(domain, &request, save, image_xml(domain, NULL, NULL));
 }
 
 /**

@@ -11,6 +11,7 @@ typedef struct {
     guint flags;         /* virDomainSaveRestoreFlags */
     const char *subject; /* the guest, as the API names it */
     uid_t owner;
+    const char *dxml; /* what to restore with; NULL: as it is */
 } QemuSaveRequest;
 
 /* Errors: OPERATION_INVALID not running, transient with a managed image; OPERATION_ABORTED cancelled;
@@ -39,8 +40,16 @@ char *qemu_save_image_get_xml(const char *path, guint flags, GError **error);
 char *qemu_domain_get_managed_save_xml(QemuDomain *domain, guint flags, GError **error);
 
 /* DOMAIN_RESTORE: a guest from a file that any daemon of this format wrote */
-void qemu_manager_restore(QemuManager *manager, const char *path, guint flags, QemuDone done,
-                          gpointer data);
+void qemu_manager_restore(QemuManager *manager, const char *path, const char *dxml, guint flags,
+                          QemuDone done, gpointer data);
+
+/* another definition for a saved guest */
+VbDomainDef *qemu_save_other_definition(QemuManager *manager, const VbDomainDef *source,
+                                        const char *dxml, GError **error);
+void qemu_save_image_define(QemuManager *manager, const char *path, const char *dxml, guint flags,
+                            QemuDone done, gpointer data);
+void qemu_domain_define_managed_save(QemuDomain *domain, const char *dxml, guint flags,
+                                     QemuDone done, gpointer data);
 
 void qemu_save_migration_event(QemuDomain *domain, const char *status); /* of a save under way */
 void qemu_save_guest_gone(QemuDomain *domain);                          /* the emulator has ended */

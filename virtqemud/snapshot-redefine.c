@@ -39,33 +39,6 @@ is_disk_only(const VbSnapshotDef *def)
     return def->state == VB_SNAPSHOT_STATE_DISK_ONLY;
 }
 
-/* what a guest restored from memory would notice */
-static gboolean
-check_same_machine(const VbDomainDef *old, const VbDomainDef *def, GError **error)
-{
-    if (old->virt_type != def->virt_type)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "Target domain virt type does not match source");
-    if (g_strcmp0(old->os.arch, def->os.arch) != 0)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "Target domain architecture %s does not match source %s", def->os.arch,
-                            old->os.arch);
-    if (g_strcmp0(old->os.machine, def->os.machine) != 0)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "Target domain OS type %s does not match source %s", def->os.machine,
-                            old->os.machine);
-    if (old->memory_kib != def->memory_kib)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "Target domain max memory %" G_GUINT64_FORMAT
-                            " does not match source %" G_GUINT64_FORMAT,
-                            def->memory_kib, old->memory_kib);
-    if (old->vcpus != def->vcpus)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "Target domain vCPU max %u does not match source %u", def->vcpus,
-                            old->vcpus);
-    return TRUE;
-}
-
 static gboolean
 knows_guest(const VbSnapshotDef *def)
 {
@@ -89,7 +62,7 @@ check_against_old(const QemuDomain *domain, VbSnapshotDef *def, GError **error)
     if (!knows_guest(old->def))
         return TRUE;
     if (knows_guest(def))
-        return check_same_machine(old->def->domain, def->domain, error);
+        return vb_domain_check_abi(old->def->domain, def->domain, error);
     vb_domain_free(def->domain);
     def->domain = vb_domain_copy(old->def->domain);
     if (!def->inactive_domain)

@@ -4,23 +4,22 @@
 #include "guest-job.h"
 #include "save.h"
 
-/* Source: what libvirt checks before a changed definition may be used; refused as long as that is not checked here */
-static gboolean
-check_dxml(const char *dxml, GError **error)
+/* no definition is sent as an empty one */
+static const char *
+given(const char *dxml)
 {
-    return *dxml == '\0' ||
-           vb_error_set(error, VIR_ERR_ARGUMENT_UNSUPPORTED,
-                        "changing the definition of a saved domain is not supported");
+    return dxml && *dxml ? dxml : NULL;
 }
 
 static void
-save(QemuDomain *domain, VbCall *call, const char *path, guint flags)
+save(QemuDomain *domain, VbCall *call, const char *path, const char *dxml, guint flags)
 {
     g_autofree char *subject = qemu_bus_domain_path(domain->uuid_text);
     const QemuSaveRequest request = {.path = path,
                                      .flags = flags,
                                      .subject = subject,
-                                     .owner = vb_call_get_caller(call)->uid};
+                                     .owner = vb_call_get_caller(call)->uid,
+                                     .dxml = given(dxml)};
     vb_call_defer(call);
     qemu_domain_save_image(domain, &request, qemu_bus_done, call);
 }
@@ -30,7 +29,7 @@ qemu_bus_domain_managed_save(gpointer data, VbCall *call, GVariant *args, GError
 {
     guint flags;
     g_variant_get(args, "(u)", &flags);
-    save(data, call, NULL, flags);
+    save(data, call, NULL, NULL, flags);
     return NULL;
 }
 
@@ -40,8 +39,7 @@ qemu_bus_domain_save(gpointer data, VbCall *call, GVariant *args, GError **error
     const char *path, *dxml;
     guint flags;
     g_variant_get(args, "(&s&su)", &path, &dxml, &flags);
-    if (check_dxml(dxml, error))
-        save(data, call, path, flags);
+    save(data, call, path, dxml, flags);
     return NULL;
 }
 
@@ -87,7 +85,7 @@ read_params(GVariant *params, SaveParams *ret, GError **error)
         if (!read_param(ret, name, value, error))
             return FALSE;
     }
-    return !ret->dxml || check_dxml(ret->dxml, error);
+    return TRUE;
 }
 
 /* without a file: the managed image */
@@ -99,7 +97,7 @@ qemu_bus_domain_save_with_params(gpointer data, VbCall *call, GVariant *args, GE
     guint flags;
     g_variant_get(args, "(@a{sv}u)", &params, &flags);
     if (read_params(params, &how, error))
-        save(data, call, how.file, flags);
+        save(data, call, how.file, how.dxml, flags);
     return NULL;
 }
 
@@ -118,7 +116,8 @@ qemu_bus_method_restore_with_params(gpointer data, VbCall *call, GVariant *args,
         return NULL;
     }
     vb_call_defer(call);
-    qemu_manager_restore(((QemuBus *)data)->manager, how.file, flags, qemu_bus_done, call);
+    qemu_manager_restore(((QemuBus *)data)->manager, how.file, given(how.dxml), flags,
+                         qemu_bus_done, call);
     return NULL;
 }
 
@@ -136,10 +135,30 @@ qemu_bus_method_restore(gpointer data, VbCall *call, GVariant *args, GError **er
     const char *path, *dxml;
     guint flags;
     g_variant_get(args, "(&s&su)", &path, &dxml, &flags);
-    if (!check_dxml(dxml, error))
-        return NULL;
     vb_call_defer(call);
-    qemu_manager_restore(((QemuBus *)data)->manager, path, flags, qemu_bus_done, call);
+    qemu_manager_restore(((QemuBus *)data)->manager, path, given(dxml), flags, qemu_bus_done, call);
+    return NULL;
+}
+
+GVariant *
+qemu_bus_method_define_save_image_xml(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    const char *path, *dxml;
+    guint flags;
+    g_variant_get(args, "(&s&su)", &path, &dxml, &flags);
+    vb_call_defer(call);
+    qemu_save_image_define(((QemuBus *)data)->manager, path, dxml, flags, qemu_bus_done, call);
+    return NULL;
+}
+
+GVariant *
+qemu_bus_domain_define_managed_save_xml(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    const char *dxml;
+    guint flags;
+    g_variant_get(args, "(&su)", &dxml, &flags);
+    vb_call_defer(call);
+    qemu_domain_define_managed_save(data, dxml, flags, qemu_bus_done, call);
     return NULL;
 }
 

@@ -184,6 +184,7 @@ static const VbMethod methods[] = {
     {"DefineDomain", method_define, VB_ACTION_MANAGE},
     {"CreateDomain", method_create, VB_ACTION_MANAGE},
     {"StopGuests", qemu_bus_method_stop_guests, VB_ACTION_MANAGE},
+    {"DefineSaveImageXml", qemu_bus_method_define_save_image_xml, VB_ACTION_MANAGE},
     {"GetSaveImageXml", qemu_bus_method_get_save_image_xml, VB_ACTION_MANAGE},
     {"RestoreDomain", qemu_bus_method_restore, VB_ACTION_MANAGE},
     {"RestoreWithParams", qemu_bus_method_restore_with_params, VB_ACTION_MANAGE},

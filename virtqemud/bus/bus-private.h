@@ -64,6 +64,8 @@ GVariant *qemu_bus_reply_fd(VbCall *call,
                             int fd); /* (transfer full) @fd; (transfer floating): handle */
 
 /* bus-domain-save.c */
+GVariant *qemu_bus_method_define_save_image_xml(gpointer data, VbCall *call, GVariant *args,
+                                                GError **error);
 GVariant *qemu_bus_method_get_save_image_xml(gpointer data, VbCall *call, GVariant *args,
                                              GError **error);
 GVariant *qemu_bus_method_restore_with_params(gpointer data, VbCall *call, GVariant *args,
@@ -192,6 +194,7 @@ GVariant *qemu_bus_domain_resize_guest_vcpus(QemuDomain *domain, VbCall *call, g
     ROW("ManagedSaveRemove", managed_save_remove, VB_ACTION_MANAGE)                                \
     ROW("Save", save, VB_ACTION_MANAGE)                                                            \
     ROW("SaveWithParams", save_with_params, VB_ACTION_MANAGE)                                      \
+    ROW("DefineManagedSaveXml", define_managed_save_xml, VB_ACTION_MANAGE)                         \
     ROW("GetManagedSaveXml", get_managed_save_xml, VB_ACTION_READ)                                 \
     ROW("CreateSnapshot", create_snapshot, VB_ACTION_MANAGE)                                       \
     ROW("ListSnapshots", list_snapshots, VB_ACTION_READ)                                           \
