@@ -2,6 +2,7 @@
 /* Starting a guest: definition -> what it needs on the host -> command line -> process -> monitor -> running. Event driven:
  * the monitor's socket is ours and listening before the emulator exists, so nothing is polled and nothing sleeps. */
 #include "base/error.h"
+#include "command/plug.h"
 #include "command/command.h"
 #include "define.h"
 #include "domain-private.h"
@@ -311,6 +312,17 @@ set_passwords(QemuDomain *domain)
 }
 
 static void
+set_disk_limits(QemuDomain *domain)
+{
+    VB_DOMAIN_EACH(VbDomainDisk, disk, domain->live->disks)
+    {
+        g_autofree char *arguments = qemu_command_iotune_arguments(disk, FALSE);
+        if (arguments)
+            ask(domain, "block_set_io_throttle", arguments, NULL);
+    }
+}
+
+static void
 set_memory(QemuDomain *domain)
 {
     const VbDomainDef *def = domain->live;
@@ -515,6 +527,7 @@ ask_all(QemuDomain *domain)
     ask(domain, "query-cpus-fast", NULL, is_placed ? place_threads : qemu_start_take_vcpus);
     ask(domain, "query-chardev", NULL, on_chardevs);
     set_passwords(domain);
+    set_disk_limits(domain);
     set_memory(domain);
     set_stats_period(domain);
     set_reboot_action(domain);

@@ -256,7 +256,11 @@ plan_all(Plan *plan, const QemuDevice *kind)
     qemu_command_number_images(next);
     g_free(plug->alias);
     plug->alias = g_strdup(device.info->alias);
-    return add_controllers(plan) && add_steps(plan, &device);
+    if (!add_controllers(plan) || !add_steps(plan, &device))
+        return FALSE;
+    if (device.class == VB_DOMAIN_CLASS_DISK)
+        qemu_plug_add_limits(plan->steps, plan->device);
+    return TRUE;
 }
 
 static gboolean

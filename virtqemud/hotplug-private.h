@@ -45,9 +45,10 @@ void qemu_plug_execute(QemuPlug *plug, GPtrArray *steps, QemuPlugStepsDone done)
 void qemu_plug_undo(QemuDomain *domain, const GPtrArray *steps, guint n);
 /* (transfer full): of the running guest's emulator; NULL with @error */
 QemuCaps *qemu_plug_get_caps(QemuDomain *domain, GError **error);
-/* Takes @arguments. Returns: (transfer none): the step, in @steps */
 /* Something else than the monitor was waited for. FALSE: the plug has ended meanwhile, and is freed. */
 gboolean qemu_plug_resume(QemuPlug *plug);
+void qemu_plug_add_limits(GPtrArray *steps, const VbDomainDisk *disk);
+/* Takes @arguments. Returns: (transfer none): the step, in @steps */
 QemuPlugStep *qemu_plug_add_step(GPtrArray *steps, const char *command, char *arguments);
 
 void qemu_plug_release_tap(QemuDomain *domain, const VbDomainNet *net); /* before the guest ends */

@@ -86,6 +86,15 @@ add_medium_nodes(QemuPlug *plug, const VbDomainDisk *disk, GPtrArray *steps, GEr
     return nodes != NULL;
 }
 
+/* the limits are the drive's: an empty one could not be told them */
+static void
+add_medium_limits(GPtrArray *steps, const VbDomainDisk *disk, const VbDomainDisk *medium)
+{
+    VbDomainDisk drive = *disk;
+    drive.source = medium->source;
+    qemu_plug_add_limits(steps, &drive);
+}
+
 void
 qemu_plug_change_medium(QemuPlug *plug, VbDomainDisk *disk)
 {
@@ -114,6 +123,8 @@ qemu_plug_change_medium(QemuPlug *plug, VbDomainDisk *disk)
         qemu_plug_add_step(steps, "blockdev-insert-medium",
                            vb_json_object("s:id", disk->info.alias, "s:node-name", node, NULL))
             ->back = 2;
+    if (node)
+        add_medium_limits(steps, disk, medium);
     qemu_plug_add_step(steps, "blockdev-close-tray",
                        vb_json_object("s:id", disk->info.alias, NULL));
     qemu_plug_execute(plug, g_steal_pointer(&steps), on_medium_changed);

@@ -200,6 +200,15 @@ qemu_plug_add_step(GPtrArray *steps, const char *command, char *arguments)
     return step;
 }
 
+/* what a disk's <iotune> says, once its image is there */
+void
+qemu_plug_add_limits(GPtrArray *steps, const VbDomainDisk *disk)
+{
+    char *arguments = qemu_command_iotune_arguments(disk, FALSE);
+    if (arguments)
+        qemu_plug_add_step(steps, "block_set_io_throttle", arguments);
+}
+
 QemuCaps *
 qemu_plug_get_caps(QemuDomain *domain, GError **error)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The methods of Domain1 about limits: scheduler, memory, block devices, memory nodes; data: the QemuDomain. */
 #include "bus/bus-private.h"
+#include "iotune.h"
 #include "tuning.h"
 
 #define N_SCHEDULER_PARAMETERS 9
@@ -52,3 +53,54 @@ KIND_METHODS(scheduler, QEMU_TUNING_SCHEDULER)
 KIND_METHODS(memory_parameters, QEMU_TUNING_MEMORY)
 KIND_METHODS(blkio_parameters, QEMU_TUNING_BLKIO)
 KIND_METHODS(numa_parameters, QEMU_TUNING_NUMA)
+
+/* ---- disks ---- */
+
+GVariant *
+qemu_bus_domain_get_block_io_tune(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    const char *disk;
+    guint flags;
+    GVariant *values;
+    g_variant_get(args, "(&su)", &disk, &flags);
+    values = qemu_iotune_get(data, disk, flags, error);
+    return values ? g_variant_new("(@a{sv})", values) : NULL;
+}
+
+typedef void (*SetLimits)(QemuDomain *domain, const QemuIotuneChange *change, QemuDone done,
+                          gpointer data);
+
+static GVariant *
+set_limits(QemuDomain *domain, SetLimits set_them, VbCall *call, GVariant *args)
+{
+    g_autoptr(GVariant) params = NULL;
+    QemuIotuneChange change;
+    g_variant_get(args, "(&s@a{sv}u)", &change.name, &params, &change.flags);
+    change.params = params;
+    vb_call_defer(call);
+    set_them(domain, &change, qemu_bus_done, call);
+    return NULL;
+}
+
+GVariant *
+qemu_bus_domain_set_block_io_tune(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    return set_limits(data, qemu_iotune_set, call, args);
+}
+
+GVariant *
+qemu_bus_domain_set_throttle_group(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    return set_limits(data, qemu_throttle_group_set, call, args);
+}
+
+GVariant *
+qemu_bus_domain_delete_throttle_group(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    const char *group;
+    guint flags;
+    g_variant_get(args, "(&su)", &group, &flags);
+    vb_call_defer(call);
+    qemu_throttle_group_delete(data, group, flags, qemu_bus_done, call);
+    return NULL;
+}

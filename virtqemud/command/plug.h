@@ -19,6 +19,11 @@ GPtrArray *qemu_command_plug_device(const VbDomainDef *def, const QemuCaps *caps
 /* the same for the images of a disk alone: a medium */
 GPtrArray *qemu_command_plug_medium(const VbDomainDef *def, const QemuCaps *caps,
                                     const VbDomainDisk *disk, GError **error);
+/* Limits of a running guest's disks (transfer full): arguments of block_set_io_throttle (NULL: nothing to limit), and of
+ * object-add and qom-set for groups. */
+char *qemu_command_iotune_arguments(const VbDomainDisk *disk, gboolean is_change);
+char *qemu_command_throttle_group(const VbDomainDiskIotune *group);
+char *qemu_command_throttle_limits(const VbDomainDiskIotune *group);
 GPtrArray *qemu_command_plug_steps_new(void); /* an empty one */
 /* TRUE for classes that a running guest can be given */
 gboolean qemu_command_can_plug(int class);
