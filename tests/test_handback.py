@@ -311,3 +311,69 @@ def test_there_and_back_twice(host, build_dir, guest_xml):
     assert host.virsh("list", "--all", "--name").split() == ["ours", "theirs"]
     host.virsh("start", "theirs")
     assert host.running() == ["theirs"]
+
+
+def many_devices(host, name):
+    """Devices of most classes; drives on every bus."""
+    image = lambda kind, *options, **size: host.image("%s-%s" % (name, kind), *options, **size)    # noqa: E731
+    base = image("base", "-f", "qcow2")
+    top = disk(image("top", "-f", "qcow2", "-b", base, "-F", "qcow2"), "vdb", kind="qcow2").replace(
+        "<target", "<backingStore type='file'><format type='qcow2'/><source file='%s'/><backingStore/></backingStore><target" % base)
+    return "".join((
+        disk(image("a"), "vda").replace("<driver", "<driver discard='unmap'"), top,
+        disk(image("b"), "sda", bus="scsi").replace("<driver", "<driver copy_on_read='on'"),
+        disk(image("c"), "sdb", bus="usb"), disk(image("d"), "sdc", bus="sata"), EMPTY_DRIVE.replace("hdc", "sdd").replace("ide", "sata"),
+        "<controller type='scsi' index='0' model='virtio-scsi'/><controller type='usb' index='0' model='qemu-xhci'/>",
+        "<interface type='user'><mac address='52:54:00:11:22:33'/><model type='virtio'/></interface>",
+        "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>",
+        "<input type='tablet' bus='usb'/><input type='keyboard' bus='virtio'/><sound model='ich6'/>",
+        "<graphics type='vnc' autoport='yes'/><video><model type='virtio'/></video><watchdog model='i6300esb' action='none'/>",
+        "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng><memballoon model='virtio'/>"))
+
+
+def private_parts(host, name):
+    """What the status file says for libvirt alone: numbers, names of nodes and drives, by disk."""
+    tree = ET.fromstring(host.read("/run/libvirt/qemu/%s.xml" % name))
+    found = {}
+    for element in tree.iterfind("domain/devices/disk"):
+        names = {(e.tag, e.get("type"), e.get("name")) for e in element.iter() if e.tag in ("nodename", "qom")}
+        number = element.find("source").get("index") if element.find("source") is not None else None
+        found[element.find("target").get("dev")] = (names, number)
+    return found, tree.find("nodename").get("index"), tree.find("blockjobs").get("active")
+
+
+def test_devices_saves_and_snapshots(host, guest_xml):
+    host.to_virtbus()
+    host.start(guest_xml("ours", plain=True, memory_mib=32, machine="q35", devices=many_devices(host, "ours")))
+    ours = host.emulator("ours"), private_parts(host, "ours")
+    host.virsh("define", host.file("kept.xml", guest_xml(
+        "kept", plain=True, memory_mib=32, devices=disk(host.image("kept.qcow2", "-f", "qcow2"), "vda", kind="qcow2"))))
+    host.virsh("snapshot-create-as", "kept", "first")
+    host.virsh("start", "kept")
+    host.virsh("managedsave", "kept")
+
+    host.to_libvirt()
+    assert host.running() == ["ours"], host.log()
+    # what libvirt itself writes of the same guest
+    host.start(guest_xml("twin", plain=True, memory_mib=32, machine="q35", devices=many_devices(host, "twin")))
+    assert private_parts(host, "twin") == ours[1] == private_parts(host, "ours")
+    for target in ("vda", "vdb", "sda", "sdb", "sdc"):
+        assert "rd_req" in host.virsh("domblkstat", "ours", target)
+    host.virsh("change-media", "ours", "sdd", host.image("medium"), "--insert", "--live")
+    host.virsh("snapshot-create-as", "ours", "over", "--disk-only", "--no-metadata",
+               *["--diskspec=%s,snapshot=no" % d for d in ("sda", "sdb", "sdc", "vda")])
+    host.virsh("blockcommit", "ours", "vdb", "--active", "--pivot", "--wait")
+    assert host.virsh("snapshot-list", "kept", "--name") == "first"
+    host.virsh("start", "kept")
+    assert host.virsh("domstate", "--reason", "kept") == "running (restored)"
+    host.virsh("managedsave", "kept")
+
+    host.to_virtbus()
+    assert host.running() == ["ours", "twin"] and host.emulator("ours") == ours[0]
+    assert "first" in host.virsh("snapshot-list", "kept", "--name")
+    host.virsh("start", "kept")
+    assert host.virsh("domstate", "--reason", "kept") == "running (restored)"
+    for name in ("kept", "ours", "twin"):
+        host.virsh("destroy", name)
+    assert host.running() == []
+    assert host.run("ls", "/run/libvirt/qemu", "/var/lib/libvirt/qemu").count("domain-") == 0

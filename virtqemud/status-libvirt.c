@@ -60,21 +60,31 @@ name_nodes(VbDomainDiskSource *source)
 }
 
 /* By which name QEMU speaks of the drive: that of the device, or of the part of it that has the medium. */
+static char *
+drive_name(const VbDomainDisk *disk)
+{
+    const char *alias = disk->info.alias;
+    if (disk->bus == VB_DOMAIN_DISK_BUS_VIRTIO)
+        return g_strdup_printf("/machine/peripheral/%s/virtio-backend", alias);
+    if (disk->bus == VB_DOMAIN_DISK_BUS_USB)
+        return g_strdup_printf("/machine/peripheral/%s/%s.0/legacy[0]", alias, alias);
+    return g_strdup(alias);
+}
+
 static void
 name_drive(VbDomainDisk *disk)
 {
-    g_autofree char *copy_on_read = NULL;
     if (disk->private_data || !disk->info.alias)
         return;
+    g_autofree char *name = drive_name(disk);
+    GString *text = g_string_new(NULL);
+    vb_text_line(text, 0, "<qom name='%s'/>", name);
     if (disk->copy_on_read == VB_TRISTATE_YES)
-        copy_on_read = g_strdup_printf("<nodenames><nodename type='copyOnRead' "
-                                       "name='libvirt-CoR-%s'/></nodenames>",
-                                       disk->dst);
-    disk->private_data =
-        g_strdup_printf(disk->bus == VB_DOMAIN_DISK_BUS_VIRTIO
-                            ? "<qom name='/machine/peripheral/%s/virtio-backend'/>%s"
-                            : "<qom name='%s'/>%s",
-                        disk->info.alias, copy_on_read ? copy_on_read : "");
+        vb_text_line(text, 0,
+                     "<nodenames><nodename type='copyOnRead' name='libvirt-CoR-%s'/></nodenames>",
+                     disk->dst);
+    g_string_truncate(text, text->len - 1); /* the last newline */
+    disk->private_data = g_string_free(text, FALSE);
 }
 
 /**
@@ -91,8 +101,11 @@ qemu_status_name_images(VbDomainDef *live)
     {
         name_drive(disk);
         highest = MAX(highest, name_nodes(&disk->source));
-        for (VbDomainBackingStore *at = disk->backing; at; at = at->backing)
+        for (VbDomainBackingStore *at = disk->backing; at; at = at->backing) {
+            if (at->source.index == 0)
+                at->source.index = at->index; /* where libvirt writes it */
             highest = MAX(highest, MAX(name_nodes(&at->source), at->index));
+        }
     }
     return highest;
 }
