@@ -14,7 +14,7 @@ import pytest
 from gi.repository import Gio, GLib
 
 from harness import SLOW, Stack, wait_for
-from nodedevs import (DEVICE, DEVICES, NODEDEV, OWN_NETWORK, ROOT, Network, call, canonical, get, lifecycle,
+from nodedevs import (DEVICE, DEVICES, NODEDEV, OWN_NETWORK, ROOT, Network, Tree, call, canonical, get, lifecycle,
                       loop_device, names, path_of, u, wait_name, xml)
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes devices: needs root")
@@ -253,6 +253,42 @@ def test_legacy_events(own):
     wait_for(lambda: len(heard) >= 4, 20, "4 events, seen %r" % heard)
     assert sorted(heard) == [("veth0", 0), ("veth0", 1), ("veth1", 0), ("veth1", 1)]
     conn.close()
+
+
+@pytest.mark.parametrize("n, is_log_lost", [(3, True), (5000, False)], ids=("new-log", "log-overrun"))
+def test_legacy_clients_hear_what_the_log_lost(make_stack, tmp_path, n, is_log_lost):
+    """More than the log keeps, or another log: the difference becomes events."""
+    tree = Tree(tmp_path)
+    old, new = ["0000:00:%02x.0" % i for i in range(3)], ["0001:%02x:%02x.%d" % (i >> 8, i >> 3 & 31, i & 7) for i in range(n)]
+    folders = [tree.pci("pci0000:00", address) for address in old]
+    stack = make_stack(options=("--sysfs", tree.sysfs))
+    conn = stack.open()
+    heard = {}
+
+    def on_event(_conn, device, event, _detail, _data):
+        heard.setdefault(device.name(), []).append(event)
+    conn.nodeDeviceEventRegisterAny(None, libvirt.VIR_NODE_DEVICE_EVENT_ID_LIFECYCLE, on_event, None)
+    pid = stack.pid("virtnodedevd")
+    os.kill(pid, signal.SIGSTOP)
+    for folder in folders[:2]:
+        shutil.rmtree(tree.path(folder))
+    for address in new:
+        tree.pci("pci0001:00", address)
+    if is_log_lost:
+        for name in ("virtnodedevd.events", "virtnodedevd.known"):
+            os.unlink(stack.path("run/virtbus/" + name))
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: stack.pid("virtnodedevd") != pid, 10, "the end of virtnodedevd")
+    wait_for(lambda: len(heard) >= n + 2, 30, "%d events, seen %d" % (n + 2, len(heard)))
+    assert conn.numOfDevices("pci") == n + 1
+    expected = {name: [0] for name in (nodedev_name(address) for address in new)}
+    expected.update({nodedev_name(address): [1] for address in old[:2]})
+    assert heard == expected
+    conn.close()
+
+
+def nodedev_name(address):
+    return "pci_" + address.replace(":", "_").replace(".", "_")
 
 
 def uevents(network, n):

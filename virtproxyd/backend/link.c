@@ -7,6 +7,7 @@
  * it; sequence numbers sort out what arrives twice. */
 #include "backend/link.h"
 #include <unistd.h>
+#include "backend/known.h"
 #include "backend/resync.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -51,6 +52,7 @@ struct _ProxyLink {
         is_position_open; /* any next event is the next one: the position was lost or never known */
     gboolean is_catching_up; /* EventsSince is under way */
     gboolean is_resync;      /* events were lost: the next snapshot tells the difference */
+    ProxyKnown known;        /* without a mirror: what clients were told of */
 };
 
 /* one of the calls of this connection; @wire tells whether it is still the current one */
@@ -66,6 +68,7 @@ typedef struct {
     gpointer data;
 } Barrier;
 
+static void ask_lists(ProxyLink *link);
 static void link_connect(ProxyLink *link);
 static void link_lost(ProxyLink *link);
 static void link_refused(ProxyLink *link, GError *error);
@@ -76,6 +79,7 @@ link_unref(ProxyLink *link)
     if (--link->ref_count > 0)
         return;
     proxy_mirror_free(link->mirror);
+    proxy_known_clear(&link->known);
     g_free(link->epoch);
     g_free(link);
 }
@@ -252,6 +256,7 @@ hand_on(ProxyLink *link, guint64 sequence, const char *kind, const char *path, G
 {
     link->sequence = sequence;
     link->is_position_open = FALSE;
+    proxy_known_follow(&link->known, kind, path, details);
     link->handler.event(link->data, kind, path, details);
 }
 
@@ -278,6 +283,8 @@ on_events_since(ProxyLink *link, GVariant *reply)
     while (g_variant_iter_loop (&iter, "(t&s&o@a{sv})", &sequence, &kind, &path, &details))
         if (sequence > link->sequence)
             hand_on(link, sequence, kind, path, details);
+    if (link->is_resync && link->state == LINK_READY && !link->daemon->has_mirror)
+        ask_lists(link);
 }
 
 static void
@@ -418,13 +425,49 @@ on_root_properties(ProxyLink *link, GVariant *reply)
     wake_some(link, TRUE, NULL);
 }
 
-/* Without a mirror only the position in the event log is to be found, and it has been. */
+/* Without a mirror the position in the event log is found, and it is known what there is. */
 static void
-on_synced(ProxyLink *link, GVariant *reply)
+take_list(ProxyLink *link, ProxyKnownList list, GVariant *reply)
 {
+    g_autoptr(GVariant) paths = g_variant_get_child_value(reply, 0);
+
+    proxy_known_take(&link->known, list, paths, link->is_resync ? link->handler.event : NULL,
+                     link->data);
+}
+
+static void
+on_active(ProxyLink *link, GVariant *reply)
+{
+    take_list(link, PROXY_KNOWN_ACTIVE, reply);
+}
+
+static void
+on_defined(ProxyLink *link, GVariant *reply)
+{
+    take_list(link, PROXY_KNOWN_DEFINED, reply);
     link->state = LINK_READY;
     link->is_resync = FALSE;
     wake(link, NULL);
+}
+
+static void
+ask_list(ProxyLink *link, ProxyKnownList list, void (*done)(ProxyLink *link, GVariant *reply))
+{
+    const VbWireCall call = {link->daemon->root_path,
+                             link->daemon->root_interface,
+                             "ListDevices",
+                             g_variant_new("(u)", proxy_known_flags(list)),
+                             "(ao)",
+                             CALL_TIMEOUT_MS};
+
+    link_call(link, &call, done);
+}
+
+static void
+ask_lists(ProxyLink *link)
+{
+    ask_list(link, PROXY_KNOWN_ACTIVE, on_active);
+    ask_list(link, PROXY_KNOWN_DEFINED, on_defined);
 }
 
 static void
@@ -443,8 +486,6 @@ link_sync(ProxyLink *link)
     const VbWireCall properties = {root,      PROPERTIES_INTERFACE,
                                    "GetAll",  g_variant_new("(s)", link->daemon->root_interface),
                                    "(a{sv})", CALL_TIMEOUT_MS};
-    const VbWireCall ping = {root,           "org.freedesktop.DBus.Peer", "Ping", NULL, "()",
-                             CALL_TIMEOUT_MS};
 
     link->state = LINK_SYNCING;
     vb_wire_set_handler(link->wire, &wire_handler, link);
@@ -454,7 +495,7 @@ link_sync(ProxyLink *link)
         link_call(link, &properties, on_root_properties);
     } else {
         g_variant_unref(g_variant_ref_sink(properties.args));
-        link_call(link, &ping, on_synced);
+        ask_lists(link);
     }
 }
 
@@ -545,6 +586,7 @@ on_unwanted(gpointer data)
     if (link->state == LINK_READY) {
         link_disconnect(link);
         link->state = LINK_DOWN;
+        proxy_known_clear(&link->known);
     }
     return G_SOURCE_REMOVE;
 }

@@ -9,9 +9,10 @@ typedef struct {
     const char *bus_name;       /* "org.virtbus.Qemu" */
     const char *root_path;      /* "/org/virtbus/qemu" */
     const char *root_interface; /* the one with Event and EventsSince */
-    gboolean has_mirror;        /* its objects are domains, which the proxy keeps a mirror of */
-    char *socket_path;          /* ROOT/run/virtbus/virtqemud.sock */
-    char *bus_address;          /* of the message bus, for activation; NULL: none */
+    gboolean
+        has_mirror; /* its objects are domains, which the proxy keeps a mirror of; else node devices */
+    char *socket_path; /* ROOT/run/virtbus/virtqemud.sock */
+    char *bus_address; /* of the message bus, for activation; NULL: none */
 } ProxyDaemon;
 
 #define PROXY_PEER_DEADLINE_MS 10000
