@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What several tests do inside the machine."""
 
+import functools
 import json
+import os
+import subprocess
+import tempfile
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 SERVICES = ("virtproxyd", "virtqemud", "virtnodedevd")
 
 # emulated within an emulated machine: as little as possible.
@@ -11,6 +16,46 @@ GUEST = """<domain type="qemu"><name>%s</name><memory unit="MiB">16</memory><vcp
 <devices><controller type="usb" model="none"/><serial type="pty"/><console type="pty"/><memballoon model="none"/>
 </devices></domain>
 """
+
+OBEDIENT = "/var/lib/libvirt/images/obedient"
+TALK = """
+import sys, libvirt
+name, word, expected = sys.argv[1:]
+connection = libvirt.open()
+stream = connection.newStream(0)
+connection.lookupByName(name).openConsole(None, stream, 0)
+stream.send(word.encode())
+answer = b""
+while expected.encode() not in answer:
+    answer += stream.recv(100)
+print(answer)
+stream.abort()
+"""
+
+
+@functools.lru_cache(maxsize=None)
+def obedient_sector():
+    """The boot sector of kit/obedient.S."""
+    with tempfile.TemporaryDirectory() as work:
+        program = os.path.join(work, "o")
+        subprocess.run(["as", "--32", "-o", program + ".o", os.path.join(HERE, "kit", "obedient.S")], check=True)
+        subprocess.run(["ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o", program, program + ".o"],
+                       check=True)
+        with open(program, "rb") as f:
+            return f.read()
+
+
+def obedient(machine, xml):
+    """A guest's definition with a disk that makes it talk and obey: kit/obedient.S."""
+    machine.run(["sh", "-c", "mkdir -p ${0%/*}; printf \"$1\" > $0; truncate -s 1M $0", OBEDIENT,
+                 "".join("\\%03o" % byte for byte in obedient_sector())])
+    disk = '<disk type="file"><driver name="qemu" type="raw"/><source file="%s"/><target dev="hda" bus="ide"/></disk>'
+    return xml.replace("</devices>", disk % OBEDIENT + "</devices>")
+
+
+def talk(machine, name, word, expected):
+    """Types @word on a guest's console, as virsh console does, and reads until @expected has come."""
+    machine.run(["timeout", "60", "python3", "-c", TALK, name, word, expected])
 
 
 def define(machine, name, change=lambda xml: xml):

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from inside import define, emulator, remove
+from inside import define, emulator, obedient, remove, talk
 
 NAME = "limited"
 TUNED = ("<iothreads>1</iothreads><memtune><hard_limit unit='MiB'>900</hard_limit>"
@@ -100,11 +100,20 @@ def test_stored_limits_hold_at_the_next_start(machine, guest):
     machine.wait("! [ -e '%s' ]" % scope)
 
 
-def test_vcpu_is_plugged(machine, guest):
-    """It gets a group with its limit."""
-    machine.run("virsh setvcpus limited 2 --live")
-    assert threads(machine, "vcpu1") == 1 and threads(machine, "vcpu0") == 1
-    assert values(machine, {"vcpu1/cpu.max": ""}) == {"vcpu1/cpu.max": "25000 50000"}
+def test_vcpus_come_and_go(machine):
+    """One that is plugged in gets a group with its limit, which goes with it."""
+    define(machine, NAME, change=lambda xml: obedient(machine, prepared(xml)))
+    try:
+        machine.run("virsh start limited")
+        talk(machine, NAME, "up", "UP")
+        machine.run("virsh setvcpus limited 2 --live")
+        assert threads(machine, "vcpu1") == 1 and threads(machine, "vcpu0") == 1
+        assert values(machine, {"vcpu1/cpu.max": ""}) == {"vcpu1/cpu.max": "25000 50000"}
+        machine.run("virsh setvcpus limited 1 --live")
+        machine.wait("! [ -e '%s/vcpu1' ]" % group(machine))
+        assert threads(machine, "vcpu0") == 1
+    finally:
+        remove(machine, NAME)
 
 
 def test_memory_is_counted_from_the_beginning(machine):

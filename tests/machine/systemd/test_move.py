@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from inside import GUEST, SERVICES, emulator, qemu_call, remove, stop_daemons
+from inside import GUEST, SERVICES, emulator, obedient, qemu_call, remove, stop_daemons, talk
 
 SOCKETS = "virtqemud.socket virtnodedevd.socket virtproxyd.socket virtproxyd-ro.socket"
 LIBVIRT = "libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirtd.service"
@@ -28,7 +28,8 @@ def libvirt(machine):
     """The host is Debian's libvirt's: three guests, one runs, one is marked for autostart."""
     to_libvirt(machine)
     for name in ("runs", "marked", "plain"):
-        machine.run("cat > /tmp/%s.xml && virsh -q define /tmp/%s.xml" % (name, name), data=GUEST % name)
+        machine.run("cat > /tmp/%s.xml && virsh -q define /tmp/%s.xml" % (name, name),
+                    data=obedient(machine, GUEST % name) if name == "runs" else GUEST % name)
     machine.run("virsh autostart marked; virsh start runs")
     yield
     to_virtbus(machine)
@@ -49,6 +50,7 @@ def test_there_and_back(machine, libvirt):
     began = machine.run("cut -d' ' -f22 /proc/%d/stat" % pid).out
     console = machine.run("virsh ttyconsole runs").out.strip()
     scope = machine.run("cat /proc/%d/cgroup" % pid).out
+    talk(machine, "runs", "before", "BEFORE")
 
     to_virtbus(machine)
     assert facts(machine) == before
@@ -56,8 +58,17 @@ def test_there_and_back(machine, libvirt):
     assert emulator(machine, "runs") == pid
     assert machine.run("cut -d' ' -f22 /proc/%d/stat; cat /proc/%d/cgroup" % (pid, pid)).out == began + scope
     assert machine.run("virsh ttyconsole runs").out.strip() == console
+    talk(machine, "runs", "after", "AFTER")      # its console has what is typed, and answers
     machine.run("virsh suspend runs && virsh resume runs")
     assert machine.run("virsh domstate runs").out.strip() == "running"
+    talk(machine, "runs", "again", "AGAIN")
+    assert emulator(machine, "runs") == pid and machine.run("cut -d' ' -f22 /proc/%d/stat" % pid).out == began
+    # limits of a guest in libvirt's scope go where libvirt has its own
+    machine.run("virsh schedinfo runs --live vcpu_quota=60000 cpu_shares=200; virsh memtune runs --live --hard-limit 700000")
+    folder = "/sys/fs/cgroup" + re.fullmatch(r"0::(.*?\.scope/libvirt)(/emulator)?\n", scope).group(1)
+    machine.run("systemctl daemon-reload")
+    assert machine.run(["sh", "-c", "cd \"$0\"; cat vcpu0/cpu.max memory.max ../cpu.weight", folder]).out.split() == [
+        "60000", "100000", str(700000 << 10), "200"]
     assert "running" in machine.run("virsh qemu-monitor-command runs --hmp info status").out
     assert [s for s in SERVICES if machine.run("systemctl is-failed %s" % s, check=False).status == 0] == []
 

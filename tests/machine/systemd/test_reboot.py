@@ -3,19 +3,24 @@
 
 import pytest
 
-from inside import define, main_pid, qemu_call, remove
+from inside import define, main_pid, obedient, qemu_call, remove, talk
 
 CONFIG = "/etc/default/libvirt-guests"
 
 
+def configure(machine, how):
+    machine.run("printf 'ON_SHUTDOWN=%s\\nSHUTDOWN_TIMEOUT=60\\n' > %s" % (how, CONFIG))
+
+
 @pytest.fixture
 def guests(machine):
-    machine.run("cp %s %s.kept 2>/dev/null; printf 'ON_SHUTDOWN=suspend\\nSHUTDOWN_TIMEOUT=60\\n' > %s"
-                % (CONFIG, CONFIG, CONFIG))
+    machine.run("cp %s %s.kept 2>/dev/null" % (CONFIG, CONFIG), check=False)
+    configure(machine, "suspend")
     for name in ("saved", "returns", "stays"):
         define(machine, name)
+    define(machine, "obeys", change=lambda xml: obedient(machine, xml))
     yield
-    remove(machine, "saved", "returns", "stays")
+    remove(machine, "saved", "returns", "stays", "obeys")
     machine.run("rm -f {0}; mv {0}.kept {0}".format(CONFIG), check=False)
 
 
@@ -40,3 +45,20 @@ def test_stop_guests(machine, guests):
     assert qemu_call(machine, "StopGuests", "su", "shutdown", "1") == [["stays"]]
     assert qemu_call(machine, "StopGuests", "su", "destroy", "30") == [[]]
     assert machine.run("virsh list --name").out.strip() == ""
+
+
+def test_guest_that_obeys(machine, guests):
+    """It is asked to shut down, by its power button, and does; when the host is back it boots again."""
+    configure(machine, "shutdown")
+    machine.run("virsh autostart obeys; virsh start obeys")
+    talk(machine, "obeys", "up", "UP")
+    uuid = machine.run("virsh domuuid obeys").out.strip()
+    machine.reboot()
+    assert "still running: as 0" in machine.run("journalctl -b -1 -u virtbus-guests -o cat").out
+    story = machine.run("journalctl -b -1 -o cat VIRTBUS_UUID=" + uuid).out.split("\n")
+    assert [line for line in story if line.startswith(("shut down", "stopped"))] == [
+        "shut down (detail 1)", "stopped (detail 0)"]        # by the guest itself, not by the host
+    assert "reason=shutdown" in machine.run("tail -n 30 /var/log/libvirt/qemu/obeys.log | grep 'shutting down'").out
+    machine.wait("virsh domstate --reason obeys | grep -qx 'running (booted)'")
+    talk(machine, "obeys", "back", "BACK")
+    assert machine.run("virsh list --all --name --with-managed-save").out.strip() == ""
