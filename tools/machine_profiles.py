@@ -56,7 +56,7 @@ XEN = words(
     "-numa node,nodeid=0,memdev=m0,cpus=0-1 -numa node,nodeid=1,memdev=m1,cpus=2-3 -numa dist,src=0,dst=1,val=21")
 
 PROFILES = {
-    "systemd": Profile(args=words("-machine q35 -cpu Westmere -m 2G -smp 2")),
+    "systemd": Profile(args=words("-machine q35 -cpu Westmere -m 2G -smp 2 -device pcie-root-port,id=rp1,chassis=1,addr=3.0")),
     "numa": Profile(args=numa_args()),
     "pci": Profile(kernel="full", args=PCI, append="intel_iommu=on", has_samples=True),
     "xen": Profile(image="xen", kernel="full", args=XEN,
