@@ -75,7 +75,8 @@ class Machine:
         append = " ".join((COMMAND_LINE, profile.append))
         if self.interactive:
             append += " systemd.wants=machine-console.service systemd.show_status=1"
-        argv = ["qemu-system-x86_64", "-name", "virtbus-machine", "-accel", "tcg,thread=multi,tb-size=512", "-nodefaults",
+        argv = ["qemu-system-x86_64", "-name", "virtbus-machine", "-accel",
+                "tcg,thread=multi,tb-size=%d" % profile.code_mib, "-nodefaults",
                 "-display", "none", "-no-user-config", *profile.args]
         argv += self.kernel_args(kernel, initrd, append)
         for name, path, option, address in disks:

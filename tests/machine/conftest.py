@@ -44,5 +44,5 @@ def pytest_runtest_makereport(item):
     try:
         journal = machine.run("journalctl -b -n 60 --no-pager -o short-precise", check=False, timeout=30).out
         report.sections.append(("journal", journal))
-    except MachineError:
+    except (MachineError, OSError):      # it may be gone
         pass

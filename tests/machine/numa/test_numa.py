@@ -40,12 +40,3 @@ def test_memory_is_plugged(machine):
     machine.wait("[ $(ls -d /sys/devices/system/memory/memory* | wc -l) -gt %d ]" % before)
     machine.qmp("device_del", id="hdimm")
     machine.wait("[ $(ls -d /sys/devices/system/memory/memory* | wc -l) -eq %d ]" % before)
-
-
-def test_cpu_is_plugged(machine):
-    machine.qmp("device_add", driver="Westmere-x86_64-cpu", id="hcpu", socket_id=2, core_id=0, thread_id=0)
-    machine.wait("[ -d /sys/devices/system/cpu/cpu4 ]")
-    machine.run("echo 1 > /sys/devices/system/cpu/cpu4/online")
-    assert read(machine, NODES + "/node1/cpulist") == "2-4"
-    machine.qmp("device_del", id="hcpu")
-    machine.wait("[ ! -d /sys/devices/system/cpu/cpu4 ]")
