@@ -272,6 +272,18 @@ take_fdc(QemuBuild *build, const VbDomainController *controller, GError **error)
     return TRUE;
 }
 
+/* QEMU wants a serial number: the alias, which stays what it is, where none was given */
+static gboolean
+take_nvme(QemuBuild *build, const VbDomainController *controller, GError **error)
+{
+    const char *serial = VB_XML_READ(controller->more)->serial;
+    VbJsonWriter *json = qemu_build_device_new("nvme");
+
+    vb_json_add_string(json, "id", controller->info.alias);
+    vb_json_add_string(json, "serial", serial ? serial : controller->info.alias);
+    return finish_controller(build, json, controller, error);
+}
+
 static gboolean (*const takers[VB_DOMAIN_CONTROLLER_LAST])(QemuBuild *, const VbDomainController *,
                                                            GError **) = {
     [VB_DOMAIN_CONTROLLER_PCI] = take_pci,
@@ -282,13 +294,14 @@ static gboolean (*const takers[VB_DOMAIN_CONTROLLER_LAST])(QemuBuild *, const Vb
     [VB_DOMAIN_CONTROLLER_VIRTIO_SERIAL] = take_virtio_serial,
     [VB_DOMAIN_CONTROLLER_CCID] = take_ccid,
     [VB_DOMAIN_CONTROLLER_FDC] = take_fdc,
+    [VB_DOMAIN_CONTROLLER_NVME] = take_nvme,
 };
 
 /* buses before what sits on them; inside a kind, the definition's order */
 static const int order[] = {
     VB_DOMAIN_CONTROLLER_PCI,  VB_DOMAIN_CONTROLLER_USB,  VB_DOMAIN_CONTROLLER_SCSI,
     VB_DOMAIN_CONTROLLER_IDE,  VB_DOMAIN_CONTROLLER_SATA, VB_DOMAIN_CONTROLLER_VIRTIO_SERIAL,
-    VB_DOMAIN_CONTROLLER_CCID, VB_DOMAIN_CONTROLLER_FDC,
+    VB_DOMAIN_CONTROLLER_CCID, VB_DOMAIN_CONTROLLER_FDC,  VB_DOMAIN_CONTROLLER_NVME,
 };
 
 static void
