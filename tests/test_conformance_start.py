@@ -82,10 +82,11 @@ def missing(domain):
     pci = {}
     for bus in tell(domain, "query-pci"):
         pci.update(pci_devices(bus["devices"]))
+    names = [alias.get("name") for alias in root.findall("devices/*/alias")]
     for device in root.find("devices"):
         alias, address = device.find("alias"), device.find("address[@type='pci']")
-        if alias is None or address is None:
-            continue
+        if alias is None or address is None or names.count(alias.get("name")) > 1:
+            continue        # companions share their name
         name, bus, slot, function = alias.get("name"), *(int(address.get(key), 16) for key in ("bus", "slot", "function"))
         if name not in peripherals:
             if bus != 0 or slot not in (0x01, 0x02, 0x1f):      # those are the machine's own

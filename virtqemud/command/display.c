@@ -290,7 +290,7 @@ take_video(QemuBuild *build, const VbDomainVideo *video, gboolean is_primary, GE
     if (video->heads &&
         (video->model == VB_DOMAIN_VIDEO_VIRTIO || video->model == VB_DOMAIN_VIDEO_QXL))
         vb_json_add_uint(json, "max_outputs", video->heads);
-    qemu_build_add_switch(json, "blob", video->blob);
+    qemu_build_add_tristate(json, "blob", video->blob);
     add_video_memory(json, video);
     if (video->resolution_x && video->resolution_y) {
         vb_json_add_uint(json, "xres", video->resolution_x);
