@@ -53,9 +53,12 @@ static const VbXmlField controller_fields[] = {
     VB_XML_ENUMV(C, virtio_serial_model, "@model", vb_domain_virtio_serial_model_enum,
                  WHEN(VIRTIO_SERIAL), .flags = VB_XML_UNSUPPORTED, .abi = "controller model"),
     VB_XML_UINT(C, ports, "@ports", VB_XML_HAS(C, has_ports), ZERO,
+                VB_XML_WHEN(C, type,
+                            VB_XML_BIT(VB_DOMAIN_CONTROLLER_USB) |
+                                VB_XML_BIT(VB_DOMAIN_CONTROLLER_VIRTIO_SERIAL)),
                 .doc = "How many ports the controller has (xhci, virtio-serial).",
                 .abi = "controller ports"),
-    VB_XML_UINT(C, vectors, "@vectors", VB_XML_HAS(C, has_vectors), ZERO,
+    VB_XML_UINT(C, vectors, "@vectors", VB_XML_HAS(C, has_vectors), ZERO, WHEN(VIRTIO_SERIAL),
                 .abi = "controller vectors"),
     MORE(xenbus, WHEN(XENBUS)),
     VB_XML_STR(C, pci_model_name, "model/@name", WHEN(PCI),

@@ -269,6 +269,8 @@ vb_domain_fill_cpu(const VbDomainFill *fill)
     fill_numa(cpu);
     if (cpu->sockets && !cpu->dies)
         cpu->dies = 1;
+    if (cpu->clusters == 1)
+        cpu->clusters = 0; /* says nothing; versions of libvirt differ in whether they write it */
     VB_DOMAIN_EACH(VbDomainCpuFeature, feature, cpu->features)
     {
         if (!feature->policy)

@@ -124,13 +124,17 @@ static const VbXmlField timer_fields[] = {
 static VB_XML_TYPE(timer_type, T, "timer", timer_fields);
 
 #define C VbDomainClock
+#define OFFSET(kind) VB_XML_BIT(VB_DOMAIN_CLOCK_##kind)
+#define WHEN(mask) VB_XML_WHEN(VbDomainClock, offset, (mask))
 static const VbXmlField clock_fields[] = {
     VB_XML_ENUMV(C, offset, "@offset", vb_domain_clock_offset_enum,
                  .flags = VB_XML_ZERO_IS_VALUE | VB_XML_UNSUPPORTED),
-    VB_XML_STR(C, adjustment, "@adjustment"),
-    VB_XML_STR(C, basis, "@basis", .enumeration = &clock_basis_words, .flags = VB_XML_UNSUPPORTED),
-    VB_XML_STR(C, timezone, "@timezone"),
-    VB_XML_INT64(C, start, "@start", VB_XML_HAS(C, has_start), ZERO),
+    VB_XML_STR(C, adjustment, "@adjustment",
+               WHEN(OFFSET(UTC) | OFFSET(LOCALTIME) | OFFSET(VARIABLE))),
+    VB_XML_STR(C, basis, "@basis", WHEN(OFFSET(VARIABLE)), .enumeration = &clock_basis_words,
+               .flags = VB_XML_UNSUPPORTED),
+    VB_XML_STR(C, timezone, "@timezone", WHEN(OFFSET(TIMEZONE))),
+    VB_XML_INT64(C, start, "@start", VB_XML_HAS(C, has_start), WHEN(OFFSET(ABSOLUTE)), ZERO),
     VB_XML_LIST(C, timers, "timer", timer_type, .abi = "domain timer"),
 };
 VB_XML_TYPE(vb_domain_clock_type, C, "clock", clock_fields,

@@ -50,17 +50,18 @@ static const VbXmlField io_fields[] = {
 static VB_XML_TYPE(io_type, VbDomainAudioIo, "input", io_fields);
 
 #define A VbDomainAudio
+#define WHEN(kind) VB_XML_WHEN(VbDomainAudio, type, VB_XML_BIT(VB_DOMAIN_AUDIO_##kind))
 static const VbXmlField audio_fields[] = {
     VB_XML_UINT(A, id, "@id", .flags = VB_XML_REQUIRED, .min = 1, .max = G_MAXINT),
     VB_XML_ENUMV(A, type, "@type", vb_domain_audio_type_enum, .flags = VB_XML_REQUIRED),
     VB_XML_UINT(A, timer_period_us, "@timerPeriod"),
-    VB_XML_STR(A, driver, "@driver"),
-    VB_XML_STR(A, path, "@path"),
-    VB_XML_STR(A, server_name, "@serverName"),
+    VB_XML_STR(A, driver, "@driver", WHEN(SDL)),
+    VB_XML_STR(A, path, "@path", WHEN(FILE)),
+    VB_XML_STR(A, server_name, "@serverName", WHEN(PULSEAUDIO)),
     VB_XML_STR(A, runtime_dir, "@runtimeDir"),
-    VB_XML_BOOL(A, try_mmap, "@tryMMap"),
-    VB_XML_BOOL(A, exclusive, "@exclusive"),
-    VB_XML_INT(A, dsp_policy, "@dspPolicy", VB_XML_HAS(A, has_dsp_policy),
+    VB_XML_BOOL(A, try_mmap, "@tryMMap", WHEN(OSS)),
+    VB_XML_BOOL(A, exclusive, "@exclusive", WHEN(OSS)),
+    VB_XML_INT(A, dsp_policy, "@dspPolicy", VB_XML_HAS(A, has_dsp_policy), WHEN(OSS),
                .flags = VB_XML_ZERO_IS_VALUE),
     VB_XML_STRUCT(A, input, "input", io_type),
     VB_XML_STRUCT(A, output, "output", io_type),
