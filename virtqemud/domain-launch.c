@@ -12,7 +12,9 @@
 #include "placement.h"
 #include "status.h"
 #include "taint.h"
+#include "tpm.h"
 #include "tuning.h"
+#include "virtiofs.h"
 
 #include <gio/gio.h>
 #include <linux/mempolicy.h>
@@ -43,8 +45,9 @@ spawn(QemuTransition *start, const QemuCommand *command, QemuPrepared *prepared,
     return domain->process != NULL;
 }
 
+/* What the guest needs, and the command line: nothing runs yet. */
 static gboolean
-launch(QemuTransition *start, QemuCaps *caps, GError **error)
+prepare(QemuTransition *start, GError **error)
 {
     QemuDomain *domain = start->domain;
     vb_domain_assign_aliases(domain->live);
@@ -56,33 +59,66 @@ launch(QemuTransition *start, QemuCaps *caps, GError **error)
     if (!qemu_status_write(domain, error)) /* from here on a restart cleans up */
         return FALSE;
     qemu_crash_point("start-status");
-    g_autoptr(QemuPrepared) prepared = qemu_prepare(domain, error);
-    if (!prepared)
+    start->prepared = qemu_prepare(domain, error);
+    if (!start->prepared)
         return FALSE;
     g_autofree char *folder = qemu_manager_domain_dir(domain->manager, domain);
     QemuCommandOptions options = {
         .domain_dir = folder,
-        .monitor_fd = prepared->monitor_target,
-        .fds = (const QemuCommandFd *)(gpointer)prepared->command_fds->data,
-        .n_fds = prepared->command_fds->len,
+        .run_dir = domain->manager->run_dir,
+        .monitor_fd = start->prepared->monitor_target,
+        .fds = (const QemuCommandFd *)(gpointer)start->prepared->command_fds->data,
+        .n_fds = start->prepared->command_fds->len,
         .incoming = start->image ? "defer" : NULL,
         .has_master_key = TRUE,
         .has_sandbox = TRUE,
         .find_scsi = qemu_hostdev_find_scsi,
         .scsi_data = domain->manager,
     };
-    g_autoptr(QemuCommand) command = qemu_command_build(domain->live, caps, &options, error);
-    if (!command || !qemu_status_write(domain, error))
+    start->command = qemu_command_build(domain->live, start->caps, &options, error);
+    if (!start->command || !qemu_status_write(domain, error))
         return FALSE;
     qemu_crash_point("start-prepared");
-    start->log_offset = qemu_prepare_log(domain, command, caps);
-    if (!spawn(start, command, prepared, error))
+    return TRUE;
+}
+
+static gboolean
+launch(QemuTransition *start, GError **error)
+{
+    QemuDomain *domain = start->domain;
+    if (!qemu_virtiofs_start(domain, error))
         return FALSE;
+    qemu_crash_point("start-helpers");
+    start->log_offset = qemu_prepare_log(domain, start->command, start->caps);
+    if (!spawn(start, start->command, start->prepared, error))
+        return FALSE;
+    g_clear_pointer(&start->prepared, qemu_prepared_free);
+    g_clear_pointer(&start->command, qemu_command_free);
     qemu_crash_point("start-spawned");
     if (!qemu_status_write(domain, error) || !qemu_monitor_open(domain, error))
         return FALSE;
     qemu_confine_and_release(domain);
     return TRUE;
+}
+
+void
+qemu_launch_go_on(QemuTransition *start)
+{
+    GError *failure = NULL;
+    if (!launch(start, &failure))
+        qemu_start_fail(start, failure);
+}
+
+static void
+prepare_and_go_on(QemuTransition *start)
+{
+    GError *failure = NULL;
+    if (prepare(start, &failure) && qemu_tpm_start(start, &failure))
+        return; /* it goes on later */
+    if (failure)
+        qemu_start_fail(start, failure);
+    else
+        qemu_launch_go_on(start);
 }
 
 /* ---- devices of the host; what was taken goes back when the start fails ---- */
@@ -91,13 +127,13 @@ static void
 on_devices(QemuDomain *domain, GError *error, gpointer data)
 {
     QemuTransition *start = data;
-    GError *failure = error ? g_error_copy(error) : NULL;
     start->awaits_caps = FALSE;
     if (start->error) { /* failed meanwhile: destroyed, or too late */
-        g_clear_error(&failure);
         qemu_start_finish_failure(start);
-    } else if (failure || !launch(start, start->caps, &failure)) {
-        qemu_start_fail(start, failure);
+    } else if (error) {
+        qemu_start_fail(start, g_error_copy(error));
+    } else {
+        prepare_and_go_on(start);
     }
 }
 
@@ -133,7 +169,7 @@ ask_advice(QemuTransition *start)
                     live->memory_kib, on_advice, start);
 }
 
-/* ---- firmware: descriptors are read and variables copied in a thread, on a copy of the definition ---- */
+/* ---- firmware, programs: descriptors are read and variables copied in a thread, on a copy of the definition ---- */
 
 typedef struct {
     QemuTransition *start; /* NULL: nobody waits any more */
@@ -163,11 +199,29 @@ furnish_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *can
         (void)qemu_firmware_fill(furnishing->def, all, furnishing->nvram_dir, &error);
     }
     if (!error)
+        (void)qemu_virtiofs_fill(furnishing->def, &place, &error);
+    if (!error)
         (void)qemu_nvram_make(furnishing->def, furnishing->nvram_dir, furnishing->is_reset, &error);
     if (error)
         g_task_return_error(task, error);
     else
         g_task_return_boolean(task, TRUE);
+}
+
+static void
+take_furnished(VbDomainDef *live, VbDomainDef *furnished)
+{
+    const VbDomainOs os = live->os;
+    live->os = furnished->os;
+    furnished->os = os;
+    live->features.smm = furnished->features.smm;
+    live->features.has_smm = furnished->features.has_smm;
+    for (guint i = 0; i < VB_DOMAIN_COUNT(live->filesystems); i++) {
+        VbDomainFilesystem *to = live->filesystems->pdata[i];
+        VbDomainFilesystem *from = furnished->filesystems->pdata[i];
+        if (!to->binary_path)
+            to->binary_path = g_steal_pointer(&from->binary_path);
+    }
 }
 
 static void
@@ -193,11 +247,7 @@ on_furnished(GObject *source, GAsyncResult *result, gpointer data)
         return;
     }
     VbDomainDef *live = start->domain->live;
-    const VbDomainOs os = live->os;
-    live->os = furnishing->def->os;
-    furnishing->def->os = os;
-    live->features.smm = furnishing->def->features.smm;
-    live->features.has_smm = furnishing->def->features.has_smm;
+    take_furnished(live, furnishing->def);
     if (qemu_placement_is_auto(live))
         ask_advice(start);
     else
@@ -237,7 +287,7 @@ qemu_launch_on_caps(QemuCaps *caps, const GError *error, gpointer data)
         return;
     }
     start->caps = qemu_caps_ref(caps);
-    if (qemu_firmware_is_open(live) || live->os.nvram)
+    if (qemu_firmware_is_open(live) || live->os.nvram || qemu_virtiofs_is_open(live))
         furnish(start);
     else if (qemu_placement_is_auto(live))
         ask_advice(start);

@@ -64,6 +64,7 @@ void qemu_domain_drop_stop(QemuDomain *domain);
 void qemu_domain_start_failed(
     QemuDomain *domain); /* the emulator has ended before the start was through */
 void qemu_domain_owe(QemuDomain *domain, const char *kind, const char *what);
+void qemu_domain_owe_no_more(QemuDomain *domain, const char *kind, const char *what);
 
 /* monitor.c: connects, turns the emulator's events into ours */
 gboolean qemu_monitor_open(QemuDomain *domain, GError **error);

@@ -8,6 +8,7 @@
 #include "domain-private.h"
 #include "domain-start.h"
 #include "guest-job.h"
+#include "helper.h"
 #include "monitor.h"
 #include "placement.h"
 #include "prepare.h"
@@ -46,6 +47,8 @@ start_free(QemuTransition *start)
 {
     g_clear_error(&start->error);
     qemu_caps_unref(start->caps);
+    qemu_prepared_free(start->prepared);
+    g_clear_pointer(&start->command, qemu_command_free);
     qemu_save_image_free(start->image);
     vb_snapshot_free(start->snapshot);
     qemu_domain_unref(start->domain);
@@ -130,11 +133,20 @@ start_succeed(QemuTransition *start)
     start_free(start);
 }
 
+static void
+on_helpers_ended(QemuDomain *domain)
+{
+    if (domain->starting)
+        qemu_start_finish_failure(domain->starting);
+}
+
 /* Nothing of the guest is left but its definition. */
 void
 qemu_start_finish_failure(QemuTransition *start)
 {
     QemuDomain *domain = start->domain;
+    if (qemu_helpers_end(domain, on_helpers_ended))
+        return;
     QemuDone done = start->done;
     gpointer data = start->data;
     g_autoptr(GError) error = g_steal_pointer(&start->error);
@@ -168,7 +180,9 @@ qemu_start_fail(QemuTransition *start, GError *error)
         g_clear_error(&error);
     else
         start->error = error;
-    if (start->awaits_caps)
+    if (start->awaits_helper)
+        qemu_helpers_interrupt(domain);
+    if (start->awaits_caps || start->awaits_helper)
         return;
     if (domain->process)
         (void)qemu_process_kill(domain->process, SIGKILL, NULL); /* its end finishes the failure */
@@ -566,6 +580,15 @@ void
 qemu_domain_owe(QemuDomain *domain, const char *kind, const char *what)
 {
     g_ptr_array_add(domain->owed, g_strdup_printf("%s %s", kind, what));
+}
+
+void
+qemu_domain_owe_no_more(QemuDomain *domain, const char *kind, const char *what)
+{
+    g_autofree char *owed = g_strdup_printf("%s %s", kind, what);
+    guint at;
+    if (g_ptr_array_find_with_equal_func(domain->owed, owed, g_str_equal, &at))
+        g_ptr_array_remove_index(domain->owed, at);
 }
 
 /* ---- the beginning ---- */

@@ -15,6 +15,10 @@ struct _QemuTransition {
     gboolean awaits_caps;          /* domain-launch.c will be called back, and needs this */
     QemuTransition **abandoned_by; /* NULL there: that call is not waited for; NULL: it must be */
     QemuCaps *caps;
+    QemuPrepared *prepared; /* from here on until the emulator has it */
+    QemuCommand *command;
+    guint tpm_step;          /* of tpm.c */
+    gboolean awaits_helper;  /* the end of one: its owner goes on then, or finishes the failure */
     QemuSaveImage *image;    /* restored from; NULL: it boots */
     gboolean is_managed;     /* the image is used up */
     VbSnapshotDef *snapshot; /* loaded from the disks; NULL: it is not */
@@ -25,6 +29,9 @@ struct _QemuTransition {
 /* Takes @error. Ends what was started; the guest is shut off when that is over. */
 void qemu_start_fail(QemuTransition *start, GError *error);
 void qemu_start_finish_failure(QemuTransition *start);
+
+/* the helpers that must be there before the emulator are */
+void qemu_launch_go_on(QemuTransition *start);
 
 /* a QemuCapsDone; the emulator's capabilities are known: goes on until the monitor is connected */
 void qemu_launch_on_caps(QemuCaps *caps, const GError *error, gpointer start);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "agent.h"
 #include "domain-private.h"
+#include "helper.h"
 #include "hostdev.h"
 #include "monitor.h"
 #include "prepare.h"
@@ -12,6 +13,7 @@
 #include "save.h"
 #include "status.h"
 #include "store/store.h"
+#include "tpm.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -61,11 +63,10 @@ remove_folder(const char *path)
 static const struct {
     const char *kind;
     void (*func)(const char *what);
-} owed_rows[] = {{"file ", remove_file},
-                 {"dir ", remove_folder},
-                 {"tap ", qemu_net_remove_tap},
-                 {"resctrl ", qemu_resctrl_remove_owed},
-                 {"cgroup ", qemu_cgroup_remove}};
+} owed_rows[] = {{"file ", remove_file},          {"dir ", remove_folder},
+                 {"tap ", qemu_net_remove_tap},   {"resctrl ", qemu_resctrl_remove_owed},
+                 {"cgroup ", qemu_cgroup_remove}, {"process ", qemu_helper_remove_owed},
+                 {"tpm ", qemu_tpm_remove_owed}};
 
 /**
  * qemu_domain_clean_up:
@@ -88,6 +89,7 @@ qemu_domain_clean_up(QemuDomain *domain)
     g_ptr_array_set_size(domain->taint, 0);
     g_clear_pointer(&domain->for_libvirt, g_free);
     domain->node_index = 0;
+    qemu_helpers_drop(domain);
     g_clear_handle_id(&domain->reconnect_source, g_source_remove);
     g_clear_handle_id(&domain->exit_source, g_source_remove);
     g_clear_handle_id(&domain->kill_source, g_source_remove);
@@ -96,6 +98,8 @@ qemu_domain_clean_up(QemuDomain *domain)
     qemu_crash_point("stop-cleaned");
     if (!manager)
         return;
+    if (!domain->config && !domain->is_kept && domain->live)
+        qemu_tpm_forget(manager, domain->live, 0);
     g_autofree char *pidfile = qemu_manager_pidfile_path(manager, domain->name);
     remove_file(pidfile);
     qemu_status_remove(domain);
@@ -213,6 +217,8 @@ qemu_stop_finish(QemuDomain *domain)
     int detail, reason;
     g_clear_handle_id(&domain->exit_source, g_source_remove);
     g_clear_handle_id(&domain->kill_source, g_source_remove);
+    if (qemu_helpers_end(domain, qemu_stop_finish))
+        return;
     if (domain->starting) {
         qemu_domain_start_failed(domain);
     } else {

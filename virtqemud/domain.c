@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "agent.h"
 #include "domain-private.h"
+#include "helper.h"
 #include "guest-job.h"
 #include "hotplug.h"
 #include "save.h"
@@ -63,6 +64,7 @@ qemu_domain_let_go(QemuDomain *domain)
     g_clear_handle_id(&domain->reconnect_source, g_source_remove);
     g_clear_pointer(&domain->qmp, qemu_qmp_free);
     g_clear_pointer(&domain->process, qemu_process_free);
+    qemu_helpers_drop(domain);
     domain->manager = NULL;
 }
 

@@ -13,6 +13,7 @@ typedef struct _QemuManager QemuManager;
 typedef struct _QemuDomain QemuDomain;
 typedef struct _QemuTransition QemuTransition; /* a start under way; domain-start.c */
 typedef struct _QemuStop QemuStop;             /* who waits for the end; domain-stop.c */
+typedef struct _QemuHelpers QemuHelpers;       /* programs beside the emulator; helper.c */
 typedef struct _QemuSave QemuSave;             /* a save under way; save.c */
 typedef struct _QemuUnfinished QemuUnfinished; /* what a restart must know of it; save.h */
 typedef struct _QemuGuestJob QemuGuestJob;     /* guest-job.c */
@@ -65,7 +66,8 @@ struct _QemuDomain {
     GPtrArray *taint;             /* char *: words of libvirt */
     char *auto_cpus, *auto_nodes; /* advice that it runs by (placement='auto'); NULL: none */
     GPtrArray *
-        owed; /* char *: clean-up due when the guest ends: "tap NAME", "file PATH", "dir PATH", "resctrl PATH"; "hostdev ..." is a note alone */
+        owed; /* char *: clean-up due when the guest ends: "tap NAME", "file PATH", "dir PATH", "resctrl PATH", "process PIDFILE",
+                 "tpm PATH"; "hostdev ..." is a note alone */
     gboolean is_starting;
     gboolean is_shutting_down; /* system_powerdown was sent */
     gboolean has_fake_reboot;  /* reboot asked by the host: the guest's power-off starts it again */
@@ -74,6 +76,7 @@ struct _QemuDomain {
     /* core only */
     QemuTransition *starting;
     QemuStop *stopping;
+    QemuHelpers *helpers; /* NULL: none */
     QemuSave *saving;
     QemuUnfinished *unfinished;
     QemuSnapshotOp *snapshot_op;

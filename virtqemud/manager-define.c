@@ -13,6 +13,7 @@
 #include "firmware/firmware.h"
 #include "guest-job.h"
 #include "store/store.h"
+#include "tpm.h"
 
 #define UNDEFINE_FLAGS                                                                             \
     (VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |                   \
@@ -227,6 +228,8 @@ qemu_domain_undefine(QemuDomain *domain, guint flags, GError **error)
 
     if (!check_undefine(domain, flags, nvram, error) || !remove_files(domain, flags, nvram, error))
         return FALSE;
+    if (!qemu_domain_is_active(domain))
+        qemu_tpm_forget(domain->manager, domain->config, flags);
     qemu_domain_set_config(domain, NULL);
     domain->is_updated = FALSE;
     domain->is_autostart = domain->is_autostart_once = FALSE;

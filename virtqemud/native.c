@@ -93,6 +93,7 @@ caps_known(QemuCaps *caps, const GError *failure, gpointer data)
     g_autofree char *domain_dir = g_build_filename(native->manager->lib_dir, folder, NULL);
     g_autofree char *channel_dir = g_build_filename(native->manager->channel_dir, folder, NULL);
     const QemuCommandOptions options = {.domain_dir = domain_dir,
+                                        .run_dir = native->manager->run_dir,
                                         .channel_dir = channel_dir,
                                         .monitor_fd = -1,
                                         .find_secret = show_secret,

@@ -6,6 +6,8 @@
 #include "command/command.h"
 #include "domain-private.h"
 #include "store/store.h"
+#include "tpm.h"
+#include "virtiofs.h"
 
 #include <sys/utsname.h>
 #include <errno.h>
@@ -110,8 +112,15 @@ check_files(VbDomainDef *def, GError **error)
 
 /* ---- listening sockets ---- */
 
-static int
-listen_at(const char *path, GError **error)
+char *
+qemu_prepare_short_name(const QemuDomain *domain)
+{
+    g_autofree char *folder = qemu_manager_domain_dir(domain->manager, domain);
+    return g_strdup(strrchr(folder, '/') + strlen("/domain-"));
+}
+
+int
+qemu_prepare_listen(const char *path, GError **error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     g_autofree char *folder = g_path_get_dirname(path);
@@ -164,7 +173,7 @@ qemu_prepare_channel(QemuDomain *domain, VbDomainChr *channel, QemuPrepared *pre
     }
     if (!channel->source.path)
         return TRUE;
-    int fd = listen_at(channel->source.path, error);
+    int fd = qemu_prepare_listen(channel->source.path, error);
     if (fd < 0)
         return FALSE;
     qemu_domain_owe(domain, "file", channel->source.path);
@@ -204,7 +213,7 @@ make_monitor(QemuDomain *domain, QemuPrepared *prepared, GError **error)
     domain->monitor_path = g_build_filename(folder, "monitor.sock", NULL);
     if (!make_owed_folder(domain, folder, 0750, error))
         return FALSE;
-    int fd = listen_at(domain->monitor_path, error);
+    int fd = qemu_prepare_listen(domain->monitor_path, error);
     if (fd < 0)
         return FALSE;
     prepared->monitor_target = qemu_prepared_add_fd(prepared, fd);
@@ -250,7 +259,8 @@ qemu_prepare(QemuDomain *domain, GError **error)
     g_autoptr(QemuPrepared) prepared = qemu_prepared_new();
     if (!check_files(domain->live, error) || !make_monitor(domain, prepared, error) ||
         !make_master_key(domain, error) || !make_memory_folder(domain, error) ||
-        !make_channels(domain, prepared, error) || !qemu_prepare_graphics(domain, error))
+        !make_channels(domain, prepared, error) || !qemu_prepare_graphics(domain, error) ||
+        !qemu_tpm_prepare(domain, error) || !qemu_virtiofs_prepare(domain, error))
         return NULL;
     VB_DOMAIN_EACH(VbDomainHostdev, hostdev, domain->live->hostdevs)
     {

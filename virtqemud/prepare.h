@@ -23,6 +23,11 @@ int qemu_prepared_add_fd(QemuPrepared *prepared, int fd);
 void qemu_prepared_add_device_fd(QemuPrepared *prepared, QemuCommandFdKind kind, const char *alias,
                                  int fd);
 
+/* A listening socket; -1 with @error. What was there is replaced. */
+int qemu_prepare_listen(const char *path, GError **error);
+/* (transfer full) "7-NAME", shortened: what files of a running guest are called by */
+char *qemu_prepare_short_name(const QemuDomain *domain);
+
 /* one device; what is made is in domain->owed */
 gboolean qemu_prepare_disk(VbDomainDisk *disk, GError **error);
 gboolean qemu_prepare_channel(QemuDomain *domain, VbDomainChr *channel, QemuPrepared *prepared,

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -117,6 +118,13 @@ pid_t
 qemu_process_get_pid(const QemuProcess *process)
 {
     return process->pid;
+}
+
+gboolean
+qemu_process_has_ended(const QemuProcess *process)
+{
+    struct pollfd ended = {.fd = process->pidfd, .events = POLLIN};
+    return poll(&ended, 1, 0) == 1;
 }
 
 /* A process that is gone already is no error. */

@@ -57,6 +57,7 @@ QemuProcess *qemu_process_adopt(pid_t pid, QemuProcessExited exited, gpointer da
 void qemu_process_free(QemuProcess *process); /* stops watching; the process lives on */
 
 pid_t qemu_process_get_pid(const QemuProcess *process);
+gboolean qemu_process_has_ended(const QemuProcess *process); /* even if nobody was told yet */
 gboolean qemu_process_kill(QemuProcess *process, int signal_number,
                            GError **error); /* by pidfd: never a stranger */
 /* What the emulator wrote since @offset, without "char device redirected" lines; at most 4 KiB, the end of it */

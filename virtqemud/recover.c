@@ -4,6 +4,7 @@
  * log and not yet in the file happened, and was told. */
 #include "base/error.h"
 #include "domain-private.h"
+#include "helper.h"
 #include "hostdev.h"
 #include "monitor.h"
 #include "save.h"
@@ -211,6 +212,7 @@ resume_watch(QemuDomain *domain, pid_t pid, const Replay *replay, gboolean was_s
         conclude_dead(domain, replay, was_starting);
         return;
     }
+    qemu_helpers_adopt(domain);
     if (was_starting || replay->has_stopped) {
         /* nobody was told that it runs, or everybody that it does not */
         (void)qemu_process_kill(domain->process, SIGKILL, NULL);
@@ -312,6 +314,22 @@ recover_without_status(QemuManager *manager, const char *file)
 
 /* ---- pid files without a guest: the daemon died before it wrote a status file, or after it removed one ---- */
 
+/* of a program beside a guest that runs */
+static gboolean
+is_owed(QemuManager *manager, const char *pidfile)
+{
+    g_autofree char *owed = g_strconcat("process ", pidfile, NULL);
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, manager->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const QemuDomain *domain = value;
+        if (g_ptr_array_find_with_equal_func(domain->owed, owed, g_str_equal, NULL))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static void
 sweep_pidfile(QemuManager *manager, const char *name)
 {
@@ -319,7 +337,8 @@ sweep_pidfile(QemuManager *manager, const char *name)
     g_autofree char *status = qemu_manager_status_path(manager, name);
     pid_t pid = 0;
     /* a status file that is still there could not be read: its guest is left alone */
-    if (strcmp(name, "driver") == 0 || g_file_test(status, G_FILE_TEST_EXISTS))
+    if (strcmp(name, "driver") == 0 || g_file_test(status, G_FILE_TEST_EXISTS) ||
+        is_owed(manager, path))
         return;
     if (probe(manager, path, NULL, &pid) == QEMU_PROCESS_ALIVE)
         (void)kill(pid, SIGKILL); /* the lock says that it is ours, and that it lives */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "bus/bus-private.h"
+#include "helper.h"
 
 #define SYSTEMD "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
@@ -32,7 +33,7 @@ struct _QemuBusScopes {
 typedef struct {
     QemuBusScopes *scopes;
     char *guest, *unit;
-    pid_t pid;
+    GArray *pids; /* pid_t */
     QemuConfined done;
     gpointer data;
 } Scope;
@@ -45,6 +46,7 @@ scope_finish(Scope *scope, const char *complaint)
     scope->done(scope->data);
     g_free(scope->guest);
     g_free(scope->unit);
+    g_array_unref(scope->pids);
     g_free(scope);
 }
 
@@ -88,13 +90,13 @@ scope_properties(const Scope *scope)
 {
     const QemuBusScopes *scopes = scope->scopes;
     const char *guests[] = {"virtbus-guests.service", NULL};
-    guint32 pid = (guint32)scope->pid;
     GVariantBuilder builder;
     g_autofree char *description = g_strconcat("guest ", scope->guest, NULL);
     g_variant_builder_init(&builder, G_VARIANT_TYPE("a(sv)"));
     add_property(&builder, "Description", g_variant_new_string(description));
     add_property(&builder, "PIDs",
-                 g_variant_new_fixed_array(G_VARIANT_TYPE_UINT32, &pid, 1, sizeof pid));
+                 g_variant_new_fixed_array(G_VARIANT_TYPE_UINT32, scope->pids->data,
+                                           scope->pids->len, sizeof(guint32)));
     add_property(&builder, "Delegate", g_variant_new_boolean(TRUE)); /* limits of single threads */
     add_property(&builder, "CollectMode", g_variant_new_string("inactive-or-failed"));
     add_property(&builder, "TasksMax", g_variant_new_uint64(TASKS_MAX));
@@ -288,7 +290,7 @@ qemu_bus_scopes_free(QemuBusScopes *scopes)
 
 /**
  * qemu_bus_confine:
- * @pid: the guest's emulator
+ * @pid: the guest's emulator; programs beside it come along
  * @done: exactly once, from the loop, when the emulator is in its scope, or stays where it is, which is logged
  */
 void
@@ -299,7 +301,8 @@ qemu_bus_confine(QemuBusScopes *scopes, QemuDomain *domain, pid_t pid, QemuConfi
     scope->scopes = scopes;
     scope->guest = g_strdup(domain->name);
     scope->unit = qemu_bus_scope_name(domain->id, domain->name);
-    scope->pid = pid;
+    scope->pids = qemu_helpers_get_pids(domain);
+    g_array_prepend_val(scope->pids, pid);
     scope->done = done;
     scope->data = data;
     if (scopes->is_known)

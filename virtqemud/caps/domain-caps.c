@@ -242,15 +242,47 @@ write_rng(GString *text, const QemuDomainCapsInput *input)
     qemu_text_line(text, 2, "</rng>");
 }
 
+/* Source: libvirt asks what swtpm says of itself; every one that Debian has knows both versions */
+static void
+write_tpm(GString *text, const QemuDomainCapsInput *input)
+{
+    static const Choice models[] = {{"tpm-tis", "tpm-tis"}, {"tpm-crb", "tpm-crb"}, {NULL, NULL}};
+    static const char *const versions[] = {"1.2", "2.0", NULL};
+    g_autofree char *program = g_find_program_in_path("swtpm");
+    const char *backends[4] = {NULL};
+    guint n = 0;
+
+    if (qemu_caps_has_device(input->caps, "tpm-passthrough"))
+        backends[n++] = "passthrough";
+    if (program && qemu_caps_has_device(input->caps, "tpm-emulator"))
+        backends[n++] = "emulator";
+    if (qemu_caps_has_device(input->caps, "tpm-emulator"))
+        backends[n++] = "external";
+    if (n == 0 || !(qemu_caps_has_device(input->caps, "tpm-tis") ||
+                    qemu_caps_has_device(input->caps, "tpm-crb"))) {
+        qemu_text_line(text, 2, "<tpm supported='no'/>");
+        return;
+    }
+    qemu_text_line(text, 2, "<tpm supported='yes'>");
+    write_choices(text, input, "model", models);
+    qemu_text_enum(text, 3, "backendModel", backends);
+    if (program)
+        qemu_text_enum(text, 3, "backendVersion", versions);
+    qemu_text_line(text, 2, "</tpm>");
+}
+
 static void
 write_others(GString *text, const QemuDomainCapsInput *input)
 {
-    static const Choice filesystems[] = {{"path", "virtio-9p-pci"}, {NULL, NULL}};
+    static const Choice filesystems[] = {{"path", "virtio-9p-pci"},
+                                         {"virtiofs", "vhost-user-fs-device"},
+                                         {NULL, NULL}};
     static const Choice buses[] = {{"usb", NULL}, {NULL, NULL}};
     const char *channels[] = {"pty", "unix",
                               qemu_caps_has_option(input->caps, "spice", NULL) ? "spicevmc" : NULL,
                               NULL};
-    gboolean has_9p = qemu_caps_has_device(input->caps, "virtio-9p-pci");
+    gboolean has_9p = qemu_caps_has_device(input->caps, "virtio-9p-pci") ||
+                      qemu_caps_has_device(input->caps, "vhost-user-fs-device");
     gboolean has_redir = qemu_caps_has_device(input->caps, "usb-redir");
 
     qemu_text_line(text, 2,
@@ -259,7 +291,7 @@ write_others(GString *text, const QemuDomainCapsInput *input)
         write_choices(text, input, "driverType", filesystems);
         qemu_text_line(text, 2, "</filesystem>");
     }
-    qemu_text_line(text, 2, "<tpm supported='no'/>");
+    write_tpm(text, input);
     qemu_text_line(text, 2,
                    has_redir ? "<redirdev supported='yes'>" : "<redirdev supported='no'/>");
     if (has_redir) {

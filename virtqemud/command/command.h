@@ -30,6 +30,7 @@ typedef struct {
 typedef struct {
     const char *
         domain_dir; /* per-guest folder, e.g. ROOT/var/lib/libvirt/qemu/domain-1-NAME: sockets, master key */
+    const char *run_dir; /* ROOT/run/libvirt/qemu: sockets of TPMs */
     const char
         *channel_dir; /* ROOT/run/libvirt/qemu/channel/1-NAME: sockets of channels without a path */
     int monitor_fd; /* listening socket of the QMP monitor; -1: libvirt's text for a command line that is only shown */

@@ -357,10 +357,6 @@ take_virtiofs(QemuBuild *build, const VbDomainFilesystem *fs, GError **error)
 
     if (!qemu_build_need_device(build, driver, error))
         return FALSE;
-    if (build->options->monitor_fd >= 0 && !fs->source_socket)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "virtiofs needs a virtiofsd that is started by hand: "
-                            "<source socket='...'/>");
     text = g_string_new("socket");
     qemu_build_append(text, "id", chardev);
     qemu_build_append(text, "path", fs->source_socket ? fs->source_socket : path);

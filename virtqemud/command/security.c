@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Smartcards, trusted platform modules, memory shared between guests. */
+#include <string.h>
+
 #include "command/build.h"
 
 static gboolean
@@ -82,19 +84,51 @@ qemu_build_smartcards(QemuBuild *build, GError **error)
 
 /* ---- TPM ---- */
 
+/* Source: libvirt's name; the folder of the guest is "domain-7-NAME" */
+static char *
+socket_of_swtpm(const QemuCommandOptions *options)
+{
+    g_autofree char *guest = g_path_get_basename(options->domain_dir);
+    const char *name = g_str_has_prefix(guest, "domain-") ? guest + strlen("domain-") : guest;
+    g_autofree char *file = g_strconcat(name, "-swtpm.sock", NULL);
+
+    return g_build_filename(options->run_dir ? options->run_dir : "/run/libvirt/qemu", "swtpm",
+                            file, NULL);
+}
+
+/* Source: the kernel's files of a TPM; without one commands cannot be cancelled */
+static char *
+find_cancel_file(const char *device)
+{
+    static const char *const formats[] = {"/sys/class/tpm/%s/device/cancel",
+                                          "/sys/class/misc/%s/device/cancel"};
+    g_autofree char *name = g_path_get_basename(device);
+
+    for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+        GString *path = g_string_new(formats[i]);
+
+        g_string_replace(path, "%s", name, 1);
+        if (g_file_test(path->str, G_FILE_TEST_EXISTS))
+            return g_string_free(path, FALSE);
+        g_string_free(path, TRUE);
+    }
+    return g_strdup("/dev/null");
+}
+
 static gboolean
 take_tpm_backend(QemuBuild *build, const VbDomainTpm *tpm, const char *id, GError **error)
 {
-    g_autofree char *chardev = g_strdup_printf("chr%s", tpm->info.alias);
-    g_autofree char *own = g_strdup_printf("%s-swtpm.sock", tpm->info.alias);
-    g_autofree char *path = g_build_filename(build->options->domain_dir, own, NULL);
+    const char *chardev = "chrtpm"; /* there is one of them at most */
+    g_autofree char *path = socket_of_swtpm(build->options);
     GString *text = g_string_new(NULL);
 
     if (tpm->backend == VB_DOMAIN_TPM_BACKEND_PASSTHROUGH) {
+        g_autofree char *cancel = find_cancel_file(tpm->device);
+
         g_string_append(text, "passthrough");
         qemu_build_append(text, "id", id);
         qemu_build_append(text, "path", tpm->device);
-        qemu_build_append(text, "cancel-path", "/dev/null");
+        qemu_build_append(text, "cancel-path", cancel);
         qemu_build_take_option(build, "-tpmdev", g_string_free(text, FALSE));
         return TRUE;
     }
