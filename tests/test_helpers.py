@@ -45,7 +45,7 @@ def holder(pidfile):
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return 0
-            return int(f.read())
+            return int(f.read() or 0)      # it is about to say
     except FileNotFoundError:
         return 0
 
