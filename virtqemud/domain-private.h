@@ -11,6 +11,7 @@ void qemu_domain_let_go(QemuDomain *domain);
 /* Writes the status file; a failure is logged: the guest goes on, and the next change tries again. */
 void qemu_domain_save(QemuDomain *domain);
 /* Calls @done from the loop; takes @error. */
+void qemu_domain_pay(const char *owed); /* an entry of domain->owed, which stays */
 void qemu_domain_finish_later(QemuDomain *domain, GError *error, QemuDone done, gpointer data);
 void qemu_domain_log_failure(QemuDomain *domain, GError *error, gpointer what); /* a QemuDone */
 

@@ -5,6 +5,7 @@
 #include "agent.h"
 #include "domain-private.h"
 #include "helper.h"
+#include "macvtap.h"
 #include "hostdev.h"
 #include "monitor.h"
 #include "prepare.h"
@@ -63,10 +64,24 @@ remove_folder(const char *path)
 static const struct {
     const char *kind;
     void (*func)(const char *what);
-} owed_rows[] = {{"file ", remove_file},          {"dir ", remove_folder},
-                 {"tap ", qemu_net_remove_tap},   {"resctrl ", qemu_resctrl_remove_owed},
-                 {"cgroup ", qemu_cgroup_remove}, {"process ", qemu_helper_remove_owed},
+} owed_rows[] = {{"file ", remove_file},
+                 {"dir ", remove_folder},
+                 {"tap ", qemu_net_remove_tap},
+                 {"macvtap ", qemu_macvtap_remove},
+                 {"ifmac ", qemu_macvtap_restore_mac},
+                 {"resctrl ", qemu_resctrl_remove_owed},
+                 {"cgroup ", qemu_cgroup_remove},
+                 {"process ", qemu_helper_remove_owed},
                  {"tpm ", qemu_tpm_remove_owed}};
+
+void
+qemu_domain_pay(const char *owed)
+{
+    for (guint row = 0; row < G_N_ELEMENTS(owed_rows); row++) {
+        if (g_str_has_prefix(owed, owed_rows[row].kind))
+            owed_rows[row].func(owed + strlen(owed_rows[row].kind));
+    }
+}
 
 /**
  * qemu_domain_clean_up:
@@ -77,13 +92,8 @@ void
 qemu_domain_clean_up(QemuDomain *domain)
 {
     QemuManager *manager = domain->manager;
-    for (guint i = domain->owed->len; i > 0; i--) {
-        const char *owed = domain->owed->pdata[i - 1];
-        for (guint row = 0; row < G_N_ELEMENTS(owed_rows); row++) {
-            if (g_str_has_prefix(owed, owed_rows[row].kind))
-                owed_rows[row].func(owed + strlen(owed_rows[row].kind));
-        }
-    }
+    for (guint i = domain->owed->len; i > 0; i--)
+        qemu_domain_pay(domain->owed->pdata[i - 1]);
     qemu_hostdevs_end(domain);
     g_ptr_array_set_size(domain->owed, 0);
     g_ptr_array_set_size(domain->taint, 0);

@@ -134,6 +134,8 @@ prepare_host(QemuPlug *plug, const QemuDevice *kind, gpointer device, GError **e
         return qemu_prepare_net(plug->domain, device, plug->prepared, error);
     case VB_DOMAIN_CLASS_HOSTDEV:
         return qemu_prepare_hostdev(device, plug->prepared, error);
+    case VB_DOMAIN_CLASS_VSOCK:
+        return qemu_prepare_vsock(device, plug->prepared, error);
     case VB_DOMAIN_CLASS_CHANNEL:
         return qemu_prepare_channel(plug->domain, device, plug->prepared, error);
     }

@@ -113,16 +113,29 @@ qemu_plug_detach(QemuPlug *plug)
 
 /* ---- events ---- */
 
+/* its tap, its macvtap, the address that a card of the host lent it */
+static gboolean
+is_of_net(const char *owed, const VbDomainNet *net)
+{
+    const gboolean has_lent = net->type == VB_DOMAIN_NET_DIRECT &&
+                              g_strcmp0(vb_domain_net_more(net)->source_mode, "passthrough") == 0;
+    g_autofree char *tap = g_strdup_printf("tap %s", net->target_dev ? net->target_dev : "");
+    g_autofree char *macvtap =
+        g_strdup_printf("macvtap %s ", net->target_dev ? net->target_dev : "");
+    g_autofree char *lent = g_strdup_printf("ifmac %s ", net->source_dev ? net->source_dev : "");
+    return strcmp(owed, tap) == 0 || g_str_has_prefix(owed, macvtap) ||
+           (has_lent && g_str_has_prefix(owed, lent));
+}
+
 void
 qemu_plug_release_tap(QemuDomain *domain, const VbDomainNet *net)
 {
-    g_autofree char *entry = g_strdup_printf("tap %s", net->target_dev ? net->target_dev : "");
-    for (guint i = 0; i < domain->owed->len; i++) {
-        if (strcmp(domain->owed->pdata[i], entry) != 0)
+    for (guint i = domain->owed->len; i > 0; i--) {
+        const char *owed = domain->owed->pdata[i - 1];
+        if (!is_of_net(owed, net))
             continue;
-        qemu_net_remove_tap(net->target_dev);
-        g_ptr_array_remove_index(domain->owed, i);
-        return;
+        qemu_domain_pay(owed);
+        g_ptr_array_remove_index(domain->owed, i - 1);
     }
 }
 

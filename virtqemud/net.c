@@ -5,11 +5,13 @@
 
 #include "base/error.h"
 #include "domain-private.h"
+#include "macvtap.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <string.h>
@@ -156,13 +158,49 @@ set_up(const char *name, GError **error)
 }
 
 static gboolean
+set_mtu(const char *name, guint mtu, GError **error)
+{
+    struct ifreq ifr;
+    name_request(&ifr, name);
+    ifr.ifr_mtu = (int)mtu;
+    return request(SIOCSIFMTU, &ifr) ||
+           vb_error_set_errno(error, errno, "Cannot set interface MTU on '%s'", name);
+}
+
+/* how many packets may gather before the guest is told. Source: linux/ethtool.h */
+static gboolean
+set_coalesce(const char *name, guint n_frames, GError **error)
+{
+    struct ethtool_coalesce coalesce = {.cmd = ETHTOOL_GCOALESCE};
+    struct ifreq ifr;
+    name_request(&ifr, name);
+    ifr.ifr_data = (char *)&coalesce;
+    if (!request(SIOCETHTOOL, &ifr))
+        return vb_error_set_errno(error, errno, "Cannot get coalesce info on '%s'", name);
+    coalesce.cmd = ETHTOOL_SCOALESCE;
+    coalesce.rx_max_coalesced_frames = n_frames;
+    return request(SIOCETHTOOL, &ifr) ||
+           vb_error_set_errno(error, errno, "Cannot set coalesce info on '%s'", name);
+}
+
+/* what the definition says of the host's side */
+static gboolean
+set_options(const char *name, const VbDomainNet *net, GError **error)
+{
+    const guint n_frames = vb_domain_net_more(net)->coalesce_rx_frames_max;
+    return (net->mtu == 0 || set_mtu(name, net->mtu, error)) &&
+           (n_frames == 0 || set_coalesce(name, n_frames, error));
+}
+
+static gboolean
 open_queues(VbDomainNet *net, char name[IFNAMSIZ], QemuPrepared *prepared, GError **error)
 {
     guint n_queues = CLAMP(net->queues, 1, MAX_QUEUES);
     gboolean wants_vhost =
         vb_domain_net_model_is_virtio(net) && net->driver != VB_DOMAIN_NET_DRIVER_QEMU;
     for (guint i = 0; i < n_queues; i++) {
-        int fd = open_tap(name, n_queues > 1, error);
+        int fd = net->type == VB_DOMAIN_NET_DIRECT ? qemu_macvtap_open(name, n_queues > 1, error)
+                                                   : open_tap(name, n_queues > 1, error);
         if (fd < 0)
             return FALSE;
         qemu_prepared_add_device_fd(prepared, QEMU_COMMAND_FD_TAP, net->info.alias, fd);
@@ -176,11 +214,37 @@ open_queues(VbDomainNet *net, char name[IFNAMSIZ], QemuPrepared *prepared, GErro
     return TRUE;
 }
 
+static gboolean
+prepare_direct(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, GError **error)
+{
+    char name[IFNAMSIZ];
+    if (!qemu_prepare_direct(domain, net, error))
+        return FALSE;
+    g_strlcpy(name, net->target_dev, sizeof name);
+    return open_queues(net, name, prepared, error) &&
+           (net->mtu == 0 || set_mtu(name, net->mtu, error)) && set_up(name, error);
+}
+
+static gboolean
+open_vdpa(const VbDomainNet *net, QemuPrepared *prepared, GError **error)
+{
+    const int fd = open(net->source_dev ? net->source_dev : "", O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return vb_error_set_errno(error, errno, "Unable to open '%s' for vdpa device",
+                                  net->source_dev ? net->source_dev : "");
+    qemu_prepared_add_device_fd(prepared, QEMU_COMMAND_FD_VDPA, net->info.alias, fd);
+    return TRUE;
+}
+
 gboolean
 qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, GError **error)
 {
     g_autofree char *bridge = NULL;
     char name[IFNAMSIZ] = "vnet%d"; /* the kernel counts */
+    if (net->type == VB_DOMAIN_NET_DIRECT)
+        return prepare_direct(domain, net, prepared, error);
+    if (net->type == VB_DOMAIN_NET_VDPA)
+        return open_vdpa(net, prepared, error);
     if (net->type != VB_DOMAIN_NET_NETWORK && net->type != VB_DOMAIN_NET_BRIDGE &&
         net->type != VB_DOMAIN_NET_ETHERNET)
         return TRUE;
@@ -201,7 +265,7 @@ qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, G
     g_free(net->target_dev);
     net->target_dev = g_strdup(name);
     set_mac(name, &net->mac);
-    if (bridge && !join_bridge(name, bridge, error))
+    if ((bridge && !join_bridge(name, bridge, error)) || !set_options(name, net, error))
         return FALSE;
     if (net->type == VB_DOMAIN_NET_NETWORK && !net->source_bridge)
         net->source_bridge = g_steal_pointer(&bridge);

@@ -272,6 +272,8 @@ qemu_prepare(QemuDomain *domain, GError **error)
         if (!qemu_prepare_net(domain, net, prepared, error))
             return NULL;
     }
+    if (domain->live->vsock && !qemu_prepare_vsock(domain->live->vsock, prepared, error))
+        return NULL;
     return g_steal_pointer(&prepared);
 }
 

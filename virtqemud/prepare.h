@@ -40,6 +40,10 @@ gboolean qemu_prepare_hostdev(const VbDomainHostdev *hostdev, QemuPrepared *prep
 /* net.c: taps of <interface>; nothing for kinds that need none */
 gboolean qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared,
                           GError **error);
+/* net-direct.c: makes the macvtap and names it in @net */
+gboolean qemu_prepare_direct(QemuDomain *domain, VbDomainNet *net, GError **error);
+/* vsock.c: opens the kernel's side and takes the guest's number, a free one where the definition says so */
+gboolean qemu_prepare_vsock(VbDomainVsock *vsock, QemuPrepared *prepared, GError **error);
 void qemu_net_remove_tap(const char *name); /* of an owed clean-up; a tap that is gone is fine */
 
 /* ports.c: graphics with autoport, websockets: the first free port, given to no other guest at the same time */

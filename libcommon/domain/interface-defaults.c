@@ -87,6 +87,8 @@ vb_domain_fill_nets(const VbDomainFill *fill, GError **error)
             net->model = g_strdup(default_model(fill));
         if (!vb_domain_net_model_is_virtio(net) && net->type != VB_DOMAIN_NET_HOSTDEV)
             drop_virtio_options(net);
+        if (net->type == VB_DOMAIN_NET_DIRECT && !vb_domain_net_more(net)->source_mode)
+            VB_XML_NEED(net->more)->source_mode = g_strdup("vepa");
         if (net->more)
             fill_virtualport(net->more);
     }

@@ -72,6 +72,16 @@ drop_alias(VbDomainDef *def, const VbDomainDevice *device, gpointer data)
     return TRUE;
 }
 
+/* names of the host's side that were made up for a guest that ran. Source: libvirt's prefixes */
+static void
+drop_made_up_name(VbDomainNet *net)
+{
+    if (net->target_dev && (g_str_has_prefix(net->target_dev, "vnet") ||
+                            g_str_has_prefix(net->target_dev, "macvtap") ||
+                            g_str_has_prefix(net->target_dev, "macvlan")))
+        g_clear_pointer(&net->target_dev, g_free);
+}
+
 static gboolean
 has_no_alias(VbDomainDef *def, const VbDomainDevice *device, gpointer data)
 {
@@ -123,8 +133,11 @@ vb_domain_parse(const char *text, guint flags, GError **error)
     const guint xml_flags = flags & VB_DOMAIN_PARSE_INACTIVE ? VB_XML_PARSE_INACTIVE : 0;
     VbDomainDef *def = vb_xml_parse_full(&vb_domain_type, text, -1, xml_flags, error);
 
-    if (def && flags & VB_DOMAIN_PARSE_INACTIVE)
+    if (def && flags & VB_DOMAIN_PARSE_INACTIVE) {
         vb_domain_each_device(def, drop_alias, NULL);
+        VB_DOMAIN_EACH(VbDomainNet, net, def->nets)
+        drop_made_up_name(net);
+    }
     return def;
 }
 

@@ -13,6 +13,7 @@ typedef struct {
     const QemuMachine *machine;
     GPtrArray *argv;
     GHashTable *boot_index; /* VbDomainDeviceInfo * -> guint */
+    guint n_fdsets;
     gboolean has_pr_helper; /* the helper for persistent reservations is on the line */
 } QemuBuild;
 

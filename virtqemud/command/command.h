@@ -9,6 +9,7 @@
 typedef enum {
     QEMU_COMMAND_FD_TAP,    /* a queue of an interface */
     QEMU_COMMAND_FD_VHOST,  /* /dev/vhost-net for a queue */
+    QEMU_COMMAND_FD_VDPA,   /* a vhost-vdpa device */
     QEMU_COMMAND_FD_SOCKET, /* listening or connected socket of a character device */
 } QemuCommandFdKind;
 

@@ -91,6 +91,60 @@ add_socket(VbJsonWriter *json, const VbDomainNet *net)
     }
 }
 
+/* Another process moves the packets: the emulator shares the guest's memory with it over a socket. */
+static gboolean
+add_vhost_user(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net, GError **error)
+{
+    const VbDomainNetMore *more = vb_domain_net_more(net);
+    g_autofree char *chardev = g_strdup_printf("char%s", net->info.alias);
+    GString *text;
+
+    if (net->backend != VB_DOMAIN_NET_BACKEND_DEFAULT || !more->source_path)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "interfaces of type 'vhostuser' need a unix socket");
+    if (!vb_domain_net_model_is_virtio(net))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "vhost-user is only supported for virtio network interface");
+    text = g_string_new("socket");
+    qemu_build_append(text, "id", chardev);
+    qemu_build_append(text, "path", more->source_path);
+    if (g_strcmp0(more->source_chr_mode, "server") == 0)
+        g_string_append(text, ",server=on");
+    else if (more->source_reconnect == VB_TRISTATE_YES)
+        g_string_append_printf(text, ",reconnect=%u", more->source_reconnect_timeout);
+    else if (more->source_reconnect == VB_TRISTATE_NO)
+        g_string_append(text, ",reconnect=0");
+    qemu_build_take_option(build, "-chardev", g_string_free(text, FALSE));
+    vb_json_add_string(json, "type", "vhost-user");
+    vb_json_add_string(json, "chardev", chardev);
+    if (net->queues > 1)
+        vb_json_add_uint(json, "queues", net->queues);
+    return TRUE;
+}
+
+/* The device was opened by the caller; the emulator finds it in a set of descriptors. */
+static gboolean
+add_vdpa(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net, GError **error)
+{
+    const int fd = qemu_build_find_fd(build, QEMU_COMMAND_FD_VDPA, net->info.alias, 0);
+    g_autofree char *node = NULL;
+    GString *text;
+
+    if (fd < 0 && build->options->monitor_fd >= 0)
+        return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
+                            "live attach of interfaces of type 'vdpa' is not supported");
+    if (fd >= 0) {
+        text = g_string_new(NULL);
+        g_string_append_printf(text, "set=%u,fd=%d", build->n_fdsets, fd);
+        qemu_build_append(text, "opaque", net->source_dev);
+        qemu_build_take_option(build, "-add-fd", g_string_free(text, FALSE));
+    }
+    node = g_strdup_printf("/dev/fdset/%u", build->n_fdsets++);
+    vb_json_add_string(json, "type", "vhost-vdpa");
+    vb_json_add_string(json, "vhostdev", node);
+    return TRUE;
+}
+
 static gboolean
 add_host_side(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net, GError **error)
 {
@@ -98,6 +152,7 @@ add_host_side(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net, GErr
         [VB_DOMAIN_NET_ETHERNET] = TRUE,
         [VB_DOMAIN_NET_NETWORK] = TRUE,
         [VB_DOMAIN_NET_BRIDGE] = TRUE,
+        [VB_DOMAIN_NET_DIRECT] = TRUE,
     };
     static const gboolean is_socket[VB_DOMAIN_NET_LAST] = {
         [VB_DOMAIN_NET_SERVER] = TRUE,
@@ -116,6 +171,10 @@ add_host_side(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net, GErr
         add_socket(json, net);
         return TRUE;
     }
+    if (net->type == VB_DOMAIN_NET_VHOSTUSER)
+        return add_vhost_user(build, json, net, error);
+    if (net->type == VB_DOMAIN_NET_VDPA)
+        return add_vdpa(build, json, net, error);
     return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                         "interfaces of type '%s' are not supported",
                         vb_enum_to_nick(&vb_domain_net_type_enum, net->type));

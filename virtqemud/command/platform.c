@@ -199,6 +199,7 @@ gboolean
 qemu_build_vsock(QemuBuild *build, GError **error)
 {
     const VbDomainVsock *vsock = build->def->vsock;
+    g_autofree char *fd = NULL;
     g_autofree char *driver = NULL;
     VbJsonWriter *json;
 
@@ -216,6 +217,8 @@ qemu_build_vsock(QemuBuild *build, GError **error)
     qemu_build_add_virtio(json, &vsock->virtio);
     vb_json_add_string(json, "id", vsock->info.alias);
     vb_json_add_uint(json, "guest-cid", vsock->cid);
+    fd = qemu_build_find_fd_name(build, QEMU_COMMAND_FD_VHOST, vsock->info.alias, 0);
+    vb_json_add_string(json, "vhostfd", fd);
     return finish(build, json, &vsock->info, error);
 }
 
