@@ -350,6 +350,20 @@ fail_hostdev(const VbDomainHostdev *hostdev, GError **error)
     return vb_error_set(error, VIR_ERR_DEVICE_MISSING, "matching hostdev device not found");
 }
 
+static gboolean
+fail_model(const QemuDevice *device, GError **error)
+{
+    const VbDomainMemoryDevice *memory = device->device;
+    const VbDomainShmem *shmem = device->device;
+    if (device->kind->class == VB_DOMAIN_CLASS_MEMORY)
+        return vb_error_set(error, VIR_ERR_DEVICE_MISSING,
+                            "model '%s' memory device not present in the domain configuration",
+                            memory->model);
+    return vb_error_set(error, VIR_ERR_DEVICE_MISSING,
+                        "model '%s' shmem device not present in domain configuration",
+                        shmem->model ? shmem->model : "ivshmem");
+}
+
 /* Source: what libvirt 9.0 says to detach-device of a device that is not there */
 static gboolean
 fail_missing(const QemuDevice *device, guint n_found, guint flags, GError **error)
@@ -382,6 +396,11 @@ fail_missing(const QemuDevice *device, guint n_found, guint flags, GError **erro
         return vb_error_set(error, VIR_ERR_DEVICE_MISSING,
                             is_live ? "watchdog device not present in domain configuration"
                                     : "domain has no watchdog");
+    case VB_DOMAIN_CLASS_MEMORY:
+    case VB_DOMAIN_CLASS_SHMEM:
+        if (is_live)
+            return fail_model(device, error);
+        break;
     case VB_DOMAIN_CLASS_INPUT:
     case VB_DOMAIN_CLASS_VSOCK:
         return vb_error_set(error, VIR_ERR_DEVICE_MISSING, "matching %s device not found",

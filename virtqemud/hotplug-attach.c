@@ -22,6 +22,25 @@ check_disk(const VbDomainDisk *disk, GError **error)
                         vb_enum_to_nick(&vb_domain_disk_bus_enum, disk->bus));
 }
 
+/* classes of which only some can be added */
+static gboolean
+check_kind(const QemuDevice *device, GError **error)
+{
+    const int class = qemu_device_class(device);
+    const VbDomainWatchdog *watchdog = device->device;
+    const VbDomainInput *input = device->device;
+    if (class == VB_DOMAIN_CLASS_WATCHDOG && watchdog->model != VB_DOMAIN_WATCHDOG_I6300ESB)
+        return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
+                            "hotplug of watchdog of model %s is not supported",
+                            vb_enum_to_nick(&vb_domain_watchdog_model_enum, watchdog->model));
+    if (class == VB_DOMAIN_CLASS_INPUT && input->bus != VB_DOMAIN_INPUT_BUS_USB &&
+        input->bus != VB_DOMAIN_INPUT_BUS_VIRTIO && input->bus != VB_DOMAIN_INPUT_BUS_NONE)
+        return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
+                            "input device on bus '%s' cannot be hot plugged.",
+                            vb_enum_to_nick(&vb_domain_input_bus_enum, input->bus));
+    return TRUE;
+}
+
 static gboolean
 check_class(const QemuDevice *device, GError **error)
 {
@@ -33,9 +52,9 @@ check_class(const QemuDevice *device, GError **error)
                             qemu_device_name(device));
     if (class == VB_DOMAIN_CLASS_CONTROLLER && controller->type != VB_DOMAIN_CONTROLLER_SCSI)
         return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
-                            "'%s' controller cannot be hotplugged.",
+                            "'%s' controller cannot be hot plugged.",
                             vb_enum_to_nick(&vb_domain_controller_type_enum, controller->type));
-    return TRUE;
+    return check_kind(device, error);
 }
 
 /* ---- what is new ---- */
@@ -240,6 +259,8 @@ on_added(QemuPlug *plug, const GError *error)
     else
         take_over(qemu_device_list(plug->device, domain->live),
                   qemu_device_list(plug->device, plug->next_live), added.device);
+    if (added.class == VB_DOMAIN_CLASS_MEMORY)
+        qemu_plug_add_memory(domain, added.device, TRUE);
     qemu_domain_emit(domain, "device-added", g_variant_new_parsed("{'devAlias': <%s>}", alias));
     qemu_domain_save(domain);
     qemu_plug_finish(plug, NULL);

@@ -28,10 +28,16 @@ check_removable(const VbDomainDef *live, const VbDomainDevice *device, GError **
 {
     const VbDomainDisk *disk = device->device;
     const VbDomainController *controller = device->device;
+    const VbDomainInput *input = device->device;
     if (device->class == VB_DOMAIN_CLASS_DISK && disk->bus != VB_DOMAIN_DISK_BUS_VIRTIO &&
         disk->bus != VB_DOMAIN_DISK_BUS_SCSI && disk->bus != VB_DOMAIN_DISK_BUS_USB)
         return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
                             "This type of disk cannot be hot unplugged");
+    if (device->class == VB_DOMAIN_CLASS_INPUT && input->bus != VB_DOMAIN_INPUT_BUS_USB &&
+        input->bus != VB_DOMAIN_INPUT_BUS_VIRTIO && input->bus != VB_DOMAIN_INPUT_BUS_NONE)
+        return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
+                            "input device on bus '%s' cannot be detached",
+                            vb_enum_to_nick(&vb_domain_input_bus_enum, input->bus));
     if (device->class != VB_DOMAIN_CLASS_CONTROLLER)
         return TRUE;
     if (controller->type != VB_DOMAIN_CONTROLLER_SCSI)
@@ -184,6 +190,8 @@ qemu_hotplug_deleted(QemuDomain *domain, const char *alias)
     release_host_side(domain, &device);
     if (device.class == VB_DOMAIN_CLASS_NET)
         qemu_plug_release_tap(domain, device.device);
+    if (device.class == VB_DOMAIN_CLASS_MEMORY)
+        qemu_plug_add_memory(domain, device.device, FALSE);
     qemu_hostdevs_return_one(domain, (int)device.class, device.device);
     qemu_device_drop_any(domain->live, &device);
     qemu_domain_emit(domain, "device-removed", g_variant_new_parsed("{'devAlias': <%s>}", name));

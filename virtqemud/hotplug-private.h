@@ -47,6 +47,8 @@ void qemu_plug_undo(QemuDomain *domain, const GPtrArray *steps, guint n);
 QemuCaps *qemu_plug_get_caps(QemuDomain *domain, GError **error);
 /* Something else than the monitor was waited for. FALSE: the plug has ended meanwhile, and is freed. */
 gboolean qemu_plug_resume(QemuPlug *plug);
+/* a memory module has come, or gone: the guest's memory in the live definition */
+void qemu_plug_add_memory(QemuDomain *domain, const VbDomainMemoryDevice *memory, gboolean is_new);
 void qemu_plug_add_limits(GPtrArray *steps, const VbDomainDisk *disk);
 /* Takes @arguments. Returns: (transfer none): the step, in @steps */
 QemuPlugStep *qemu_plug_add_step(GPtrArray *steps, const char *command, char *arguments);

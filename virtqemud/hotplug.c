@@ -200,6 +200,22 @@ qemu_plug_add_step(GPtrArray *steps, const char *command, char *arguments)
     return step;
 }
 
+void
+qemu_plug_add_memory(QemuDomain *domain, const VbDomainMemoryDevice *memory, gboolean is_new)
+{
+    VbDomainDef *live = domain->live;
+    const guint64 size = memory->size_kib;
+    if (is_new) {
+        live->memory_kib += size;
+        live->current_memory_kib += size;
+    } else {
+        live->memory_kib -= MIN(size, live->memory_kib);
+        live->current_memory_kib = MIN(live->current_memory_kib, live->memory_kib);
+    }
+    domain->facts->balloon_kib = live->current_memory_kib;
+    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_RUN);
+}
+
 /* what a disk's <iotune> says, once its image is there */
 void
 qemu_plug_add_limits(GPtrArray *steps, const VbDomainDisk *disk)

@@ -19,6 +19,8 @@ static const ClassBuilder builders[VB_DOMAIN_CLASS_LAST] = {
     [VB_DOMAIN_CLASS_REDIRDEV] = qemu_build_redirdevs,
     [VB_DOMAIN_CLASS_HOSTDEV] = qemu_build_hostdevs,
     [VB_DOMAIN_CLASS_VSOCK] = qemu_build_vsock,
+    [VB_DOMAIN_CLASS_SHMEM] = qemu_build_shmems,
+    [VB_DOMAIN_CLASS_MEMORY] = qemu_build_memory_devices,
 };
 
 gboolean
@@ -54,7 +56,8 @@ narrow(VbDomainDef *def, const VbDomainDevice *device, GPtrArray *alone)
         [VB_DOMAIN_CLASS_SERIAL] = &def->serials,   [VB_DOMAIN_CLASS_CHANNEL] = &def->channels,
         [VB_DOMAIN_CLASS_INPUT] = &def->inputs,     [VB_DOMAIN_CLASS_WATCHDOG] = &def->watchdogs,
         [VB_DOMAIN_CLASS_RNG] = &def->rngs,         [VB_DOMAIN_CLASS_REDIRDEV] = &def->redirdevs,
-        [VB_DOMAIN_CLASS_HOSTDEV] = &def->hostdevs,
+        [VB_DOMAIN_CLASS_HOSTDEV] = &def->hostdevs, [VB_DOMAIN_CLASS_SHMEM] = &def->shmems,
+        [VB_DOMAIN_CLASS_MEMORY] = &def->memories,
     };
 
     g_ptr_array_add(alone, device->device);
@@ -222,13 +225,26 @@ add_step(GPtrArray *steps, const char *option, const char *value, const char *on
                         "option '%s' cannot be given to a running guest", option);
 }
 
+/* before the device, which may act as soon as it is there */
+static void
+add_watchdog_action(GPtrArray *steps, const char *action)
+{
+    QemuPlugStep *step = g_new0(QemuPlugStep, 1);
+
+    step->command = g_strdup("watchdog-set-action");
+    step->arguments = vb_json_object("s:action", action, NULL);
+    g_ptr_array_insert(steps, 0, step);
+}
+
 static GPtrArray *
 to_steps(const GPtrArray *argv, const char *only_id, GError **error)
 {
     g_autoptr(GPtrArray) steps = qemu_command_plug_steps_new();
 
     for (guint i = 0; i + 1 < argv->len; i += 2) {
-        if (!add_step(steps, argv->pdata[i], argv->pdata[i + 1], only_id, error))
+        if (strcmp(argv->pdata[i], "-watchdog-action") == 0)
+            add_watchdog_action(steps, argv->pdata[i + 1]);
+        else if (!add_step(steps, argv->pdata[i], argv->pdata[i + 1], only_id, error))
             return NULL;
     }
     return g_steal_pointer(&steps);
