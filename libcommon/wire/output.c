@@ -11,7 +11,11 @@
 #define MAX_SEGMENTS_AT_ONCE 32
 #define MAX_CORKED (256u * 1024)   /* then it leaves before the turn's end */
 #define STALL_ABOVE (1024u * 1024) /* a caller that does not read replies is not read from */
+#define FLAGS_AT 2                 /* Source: D-Bus specification, "Message Format" */
 #define MAX_FDS_AT_ONCE 253        /* Source: linux/include/net/scm.h, SCM_MAX_FD */
+
+/* connections of this process that something waits to leave on */
+static int n_waiting;
 
 typedef struct {
     guint8 *bytes;
@@ -29,11 +33,29 @@ segment_free(gpointer data)
     g_free(segment);
 }
 
+static void
+note_waiting(VbWire *wire)
+{
+    const gboolean is_waiting = !g_queue_is_empty(&wire->out);
+    if (is_waiting == wire->is_waiting)
+        return;
+    wire->is_waiting = is_waiting;
+    g_atomic_int_add(&n_waiting, is_waiting ? 1 : -1);
+}
+
+/* whether all that was sent on other connections has left */
+static gboolean
+is_settled(VbWire *wire)
+{
+    return g_atomic_int_get(&n_waiting) == (wire->is_waiting ? 1 : 0);
+}
+
 void
 vb_wire_clear_output(VbWire *wire)
 {
     g_queue_clear_full(&wire->out, segment_free);
     wire->out_bytes = 0;
+    note_waiting(wire);
 }
 
 gboolean
@@ -112,6 +134,7 @@ count_sent(VbWire *wire, gsize n)
         wire->sent_serial = segment->serial;
         segment_free(g_queue_pop_head(&wire->out));
     }
+    note_waiting(wire);
 }
 
 /* The peer may have sent something before it went: that is read first. */
@@ -156,6 +179,7 @@ queue_bytes(VbWire *wire, guint8 *bytes, gsize size)
     segment->serial = wire->last_serial;
     g_queue_push_tail(&wire->out, segment);
     wire->out_bytes += size;
+    note_waiting(wire);
     return segment;
 }
 
@@ -171,6 +195,9 @@ push(VbWire *wire, GDBusMessage *message, GError **error)
         return FALSE;
     }
     g_dbus_message_set_serial(message, next_serial(wire));
+    if (g_dbus_message_get_message_type(message) == G_DBUS_MESSAGE_TYPE_METHOD_RETURN &&
+        is_settled(wire))
+        g_dbus_message_set_flags(message, g_dbus_message_get_flags(message) | VB_WIRE_FLAG_SETTLED);
     guint8 *bytes =
         g_dbus_message_to_blob(message, &size, G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING, error);
     if (!bytes)
@@ -223,6 +250,8 @@ vb_wire_post_bytes(VbWire *wire, GByteArray *message, guint32 reply_serial)
         g_byte_array_unref(message);
         return FALSE;
     }
+    if (reply_serial && is_settled(wire))
+        message->data[FLAGS_AT] |= VB_WIRE_FLAG_SETTLED;
     queue_bytes(wire, g_byte_array_free(message, FALSE), size);
     if (!wire->is_corked || wire->out_bytes > MAX_CORKED)
         vb_wire_write(wire);

@@ -40,7 +40,9 @@ struct _VbWire {
     gboolean is_lent; /* somebody reads in it: it must outlive the connection's end */
     GArray *in_fds;   /* of int; NULL: none */
 
-    GQueue out; /* of Segment */
+    GQueue out;                /* of Segment */
+    gboolean is_waiting;       /* something is in it */
+    gboolean is_reply_settled; /* of the reply that is being handed over */
     gsize out_bytes;
 
     guint32 last_serial;
@@ -60,6 +62,10 @@ GDBusMessage *vb_wire_take(VbWire *wire, GError **error);
 gboolean vb_wire_peek_reply(VbWire *wire, VbBodyReply *ret_reply, gsize *ret_size);
 void vb_wire_forget(VbWire *wire, gsize size);
 void vb_wire_clear_input(VbWire *wire);
+
+/* Set in replies: nothing waited to leave on any other connection of the sender. A flag of D-Bus that says nothing in a
+ * reply; who does not know it takes no notice. */
+#define VB_WIRE_FLAG_SETTLED G_DBUS_MESSAGE_FLAGS_NO_AUTO_START
 
 /* output.c */
 gboolean vb_wire_post(VbWire *wire, GDBusMessage *message);

@@ -192,7 +192,15 @@ handle_reply(VbWire *wire, GDBusMessage *message)
             g_clear_pointer(&reply, g_variant_unref);
         }
     }
+    wire->is_reply_settled = (g_dbus_message_get_flags(message) & VB_WIRE_FLAG_SETTLED) != 0;
     finish_pending(pending, reply, g_dbus_message_get_unix_fd_list(message), error);
+    wire->is_reply_settled = FALSE;
+}
+
+gboolean
+vb_wire_is_reply_settled(VbWire *wire)
+{
+    return wire->is_reply_settled;
 }
 
 /* "(s)" and "s" */
@@ -398,14 +406,17 @@ vb_wire_fail(VbWire *wire, GError *error)
  * vb_wire_drain:
  *
  * Handles what has arrived. Bounded, for a peer may send without end.
+ *
+ * Returns: FALSE when there may be more, or the connection goes
  */
-void
+gboolean
 vb_wire_drain(VbWire *wire)
 {
     g_autoptr(VbWire) held = vb_wire_ref(wire);
     for (guint n = 0; n < DRAIN_TURNS && wire->fd >= 0 && !wire->failure; n++)
         if (!turn(wire) && !wire->is_broken)
-            break;
+            return wire->fd >= 0 && !wire->failure && !wire->is_lent;
+    return FALSE;
 }
 
 /* life */

@@ -50,8 +50,13 @@ typedef void (*VbWireReply)(gpointer data, GVariant *reply, GUnixFDList *fds, GE
  * outcome unknown; NOT_CONNECTED: it went before the call had left; INVALID_ARGUMENT: the reply is of another type. */
 void vb_wire_call(VbWire *wire, const VbWireCall *call, VbWireReply done, gpointer data);
 
+/* Within "done": when the reply was made, whatever its sender had sent to others before had left. What of it is for this
+ * process has arrived, and vb_wire_drain() on the connection that it came by handles it. */
+gboolean vb_wire_is_reply_settled(VbWire *wire);
+
+/* Handles what has arrived, without waiting. FALSE: there may be more of it. */
+gboolean vb_wire_drain(VbWire *wire);
 /* for the end of a daemon's life */
-void vb_wire_drain(VbWire *wire);                   /* handles what has arrived, without waiting */
 void vb_wire_flush(VbWire *wire, guint timeout_ms); /* waits until all has left */
 
 /* Bytes that may wait for a peer that does not read, before it is disconnected */

@@ -120,6 +120,16 @@ unpack_property(const ProxyRoute *route, GVariant *reply)
     return g_variant_ref_sink(g_variant_new_tuple(&value, 1));
 }
 
+/* The daemon's signals left before the reply; where it says that none of them waits to leave, they are here. */
+static void
+wait_for_mirror(ProxyCall *call, ProxyLink *link)
+{
+    if (call->is_settled)
+        proxy_link_settle(link, route_finish, call);
+    else
+        proxy_link_barrier(link, route_finish, call);
+}
+
 static void
 on_route_reply(ProxyCall *call, GVariant *reply, GUnixFDList *fds, GError *error)
 {
@@ -139,11 +149,11 @@ on_route_reply(ProxyCall *call, GVariant *reply, GUnixFDList *fds, GError *error
     if (is_of_nodedev(route)) {
         /* what changed was told before the reply; it waits only for a client that listens */
         if (!route->is_read && proxy_link_is_ready(call->session->backend->nodedev_link))
-            proxy_link_barrier(call->session->backend->nodedev_link, route_finish, call);
+            wait_for_mirror(call, call->session->backend->nodedev_link);
         else
             route_finish(call);
     } else if (!route->is_read || names_a_domain(route))
-        proxy_link_barrier(call->session->backend->link, route_finish, call);
+        wait_for_mirror(call, call->session->backend->link);
     else
         route_finish(call);
 }

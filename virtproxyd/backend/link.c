@@ -216,6 +216,21 @@ proxy_link_barrier(ProxyLink *link, ProxyLinkPassed callback, gpointer data)
         proxy_link_when_ready(link, barrier_passed, barrier);
 }
 
+void
+proxy_link_settle(ProxyLink *link, ProxyLinkPassed callback, gpointer data)
+{
+    gboolean is_through;
+
+    link->ref_count++;
+    is_through = link->state == LINK_READY && vb_wire_drain(link->wire) &&
+                 link->state == LINK_READY && !link->is_catching_up;
+    if (is_through)
+        callback(data);
+    else
+        proxy_link_barrier(link, callback, data);
+    link_unref(link);
+}
+
 /* ---- calls of the link itself ---- */
 
 static void

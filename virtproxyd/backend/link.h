@@ -33,3 +33,5 @@ void proxy_link_when_ready(ProxyLink *link, ProxyLinkReady callback, gpointer da
 void proxy_link_when_root_known(ProxyLink *link, ProxyLinkReady callback, gpointer data);
 /* Runs @callback when all that the daemon had sent before has been handled here. */
 void proxy_link_barrier(ProxyLink *link, ProxyLinkPassed callback, gpointer data);
+/* The same after a reply that was settled: all of it has arrived, and it is handled without asking the daemon. */
+void proxy_link_settle(ProxyLink *link, ProxyLinkPassed callback, gpointer data);

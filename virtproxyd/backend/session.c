@@ -307,6 +307,7 @@ on_peer_reply(gpointer data, GVariant *reply, GUnixFDList *fds, GError *cause)
         peer_call_send(peer_call);
         return;
     }
+    call->is_settled = line_of(call)->peer && vb_wire_is_reply_settled(line_of(call)->peer);
     peer_call->done(call, reply, fds, reply ? NULL : translate_error(peer_call, cause));
     peer_call_free(peer_call);
 }

@@ -62,6 +62,7 @@ struct _ProxyCall {
     ProxyDaemonId daemon; /* that proxy_call_dbus() calls */
     guint attempts;
     gboolean is_patient; /* a human is asked: no deadline */
+    gboolean is_settled; /* its reply came after all signals: vb_wire_is_reply_settled() */
     ProxyCallBody body;  /* see proxy_route_run_body() */
     guint64 version;     /* of the guest when it was asked about */
     GVariant *reply;     /* D-Bus reply that waits for the barrier */
