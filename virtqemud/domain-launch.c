@@ -9,6 +9,7 @@
 #include "firmware/firmware.h"
 #include "hostdev.h"
 #include "monitor.h"
+#include "perf.h"
 #include "placement.h"
 #include "status.h"
 #include "taint.h"
@@ -95,7 +96,8 @@ launch(QemuTransition *start, GError **error)
     g_clear_pointer(&start->prepared, qemu_prepared_free);
     g_clear_pointer(&start->command, qemu_command_free);
     qemu_crash_point("start-spawned");
-    if (!qemu_status_write(domain, error) || !qemu_monitor_open(domain, error))
+    if (!qemu_status_write(domain, error) || !qemu_perf_start(domain, error) ||
+        !qemu_monitor_open(domain, error))
         return FALSE;
     qemu_confine_and_release(domain);
     return TRUE;

@@ -8,6 +8,7 @@
 #include "macvtap.h"
 #include "hostdev.h"
 #include "monitor.h"
+#include "perf.h"
 #include "prepare.h"
 #include "resctrl.h"
 #include "cgroup.h"
@@ -143,6 +144,7 @@ forget_run(QemuDomain *domain)
     domain->resctrl_before = (QemuResctrlBefore){0};
     g_array_set_size(domain->vcpu_tids, 0);
     g_array_set_size(domain->iothread_tids, 0);
+    g_clear_pointer(&domain->perf, qemu_perf_free);
     g_clear_pointer(&domain->live, vb_domain_free);
     domain->is_updated = FALSE;
     domain->is_shutting_down = domain->has_fake_reboot = FALSE;

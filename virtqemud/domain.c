@@ -11,6 +11,7 @@
 #include "helper.h"
 #include "guest-job.h"
 #include "hotplug.h"
+#include "perf.h"
 #include "save.h"
 #include "status.h"
 
@@ -82,6 +83,7 @@ qemu_domain_unref(QemuDomain *domain)
     g_free(domain->auto_cpus);
     g_free(domain->auto_nodes);
     g_array_unref(domain->iothread_tids);
+    qemu_perf_free(domain->perf);
     g_queue_free(domain->resizes); /* each holds a reference: there are none */
     g_ptr_array_unref(domain->owed);
     g_hash_table_unref(domain->consoles);

@@ -11,6 +11,7 @@
 
 typedef struct _QemuManager QemuManager;
 typedef struct _QemuDomain QemuDomain;
+typedef struct _QemuPerf QemuPerf;
 typedef struct _QemuTransition QemuTransition; /* a start under way; domain-start.c */
 typedef struct _QemuStop QemuStop;             /* who waits for the end; domain-stop.c */
 typedef struct _QemuHelpers QemuHelpers;       /* programs beside the emulator; helper.c */
@@ -62,6 +63,7 @@ struct _QemuDomain {
     GArray *vcpu_tids;     /* pid_t per vCPU index; 0: offline */
     GArray *iothread_tids; /* QemuIothread */
     QemuFacts *facts;      /* never NULL */
+    QemuPerf *perf;        /* counters that are on; perf.c. NULL: none */
     QemuResctrlBefore resctrl_before;
     GPtrArray *taint;             /* char *: words of libvirt */
     char *auto_cpus, *auto_nodes; /* advice that it runs by (placement='auto'); NULL: none */

@@ -33,6 +33,12 @@ block_free(gpointer data)
     g_free(block);
 }
 
+static void
+value_clear(gpointer data)
+{
+    g_free(((QemuVmValue *)data)->name);
+}
+
 QemuFacts *
 qemu_facts_new(void)
 {
@@ -40,6 +46,11 @@ qemu_facts_new(void)
     facts->blocks = g_ptr_array_new_with_free_func(block_free);
     facts->vcpu_halted = g_array_new(FALSE, TRUE, sizeof(gboolean));
     facts->waiters = g_ptr_array_new();
+    facts->iothreads = g_array_new(FALSE, FALSE, sizeof(QemuIothreadFacts));
+    facts->dirty_rate.vcpus = g_array_new(FALSE, FALSE, sizeof(QemuVcpuRate));
+    facts->vm_values = g_array_new(FALSE, FALSE, sizeof(QemuVmValue));
+    g_array_set_clear_func(facts->vm_values, value_clear);
+    facts->vm_types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return facts;
 }
 
@@ -101,6 +112,10 @@ qemu_facts_free(QemuFacts *facts)
     g_ptr_array_unref(facts->waiters);
     g_ptr_array_unref(facts->blocks);
     g_array_unref(facts->vcpu_halted);
+    g_array_unref(facts->iothreads);
+    g_array_unref(facts->dirty_rate.vcpus);
+    g_array_unref(facts->vm_values);
+    g_hash_table_unref(facts->vm_types);
     g_free(facts);
 }
 
@@ -211,9 +226,15 @@ static const struct {
     const char *command;
     void (*take)(QemuDomain *domain, const VbJson *result);
 } questions[QEMU_FACTS_N_KINDS] = {
-    {"query-balloon", take_balloon},   {"qom-get", take_memory},
-    {"query-blockstats", take_blocks}, {"query-cpus-fast", take_vcpus},
+    {"query-balloon", take_balloon},
+    {"qom-get", take_memory},
+    {"query-blockstats", take_blocks},
+    {"query-cpus-fast", take_vcpus},
     {"query-status", take_status},
+    {"query-iothreads", qemu_facts_take_iothreads},
+    {"query-dirty-rate", qemu_facts_take_dirty_rate},
+    {"query-stats", qemu_facts_take_vm_stats},
+    {"query-stats-schemas", qemu_facts_take_vm_schemas},
 };
 
 static void
@@ -243,6 +264,16 @@ has_balloon(const QemuDomain *domain)
     return balloon && balloon->model != VB_DOMAIN_MEMBALLOON_NONE && balloon->info.alias;
 }
 
+/* KVM alone counts for the machine; what its numbers mean does not change while the emulator runs */
+static gboolean
+is_needed(const QemuDomain *domain, guint bit)
+{
+    const gboolean is_kvm = domain->live->virt_type == VB_DOMAIN_VIRT_KVM;
+    if (bit == QEMU_FACTS_VM_SCHEMAS)
+        return is_kvm && g_hash_table_size(domain->facts->vm_types) == 0;
+    return bit != QEMU_FACTS_VM || is_kvm;
+}
+
 static void
 ask(QemuDomain *domain, guint kind)
 {
@@ -250,6 +281,10 @@ ask(QemuDomain *domain, guint kind)
     guint bit = 1u << kind;
     if ((bit & (QEMU_FACTS_BALLOON | QEMU_FACTS_MEMORY)) && !has_balloon(domain))
         return;
+    if (!is_needed(domain, bit))
+        return;
+    if (bit == QEMU_FACTS_VM)
+        arguments = g_strdup("{\"target\":\"vm\"}");
     if (bit == QEMU_FACTS_MEMORY) {
         g_autofree char *path =
             g_strdup_printf("/machine/peripheral/%s", domain->live->memballoon->info.alias);

@@ -7,6 +7,7 @@
 #include "helper.h"
 #include "hostdev.h"
 #include "monitor.h"
+#include "perf.h"
 #include "save.h"
 #include "status.h"
 #include "store/store.h"
@@ -221,6 +222,7 @@ resume_watch(QemuDomain *domain, pid_t pid, const Replay *replay, gboolean was_s
         domain->stop_detail = -1;
         return;
     }
+    qemu_perf_adopt(domain);
     qemu_domain_save(domain);
     qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_STATE | QEMU_DOMAIN_CHANGED_RUN |
                                     QEMU_DOMAIN_CHANGED_CONFIG);

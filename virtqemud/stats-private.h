@@ -8,6 +8,11 @@ void qemu_stats_add(GVariantBuilder *values, GVariant *value, const char *name, 
     G_GNUC_PRINTF(3, 4);
 void qemu_stats_add_interfaces(QemuDomain *domain, GVariantBuilder *values, guint flags);
 void qemu_stats_add_blocks(QemuDomain *domain, GVariantBuilder *values, guint flags);
+/* stats-monitor.c */
+void qemu_stats_add_iothreads(QemuDomain *domain, GVariantBuilder *values, guint flags);
+void qemu_stats_add_dirty_rate(QemuDomain *domain, GVariantBuilder *values, guint flags);
+void qemu_stats_add_perf(QemuDomain *domain, GVariantBuilder *values, guint flags);
+void qemu_stats_add_vm(QemuDomain *domain, GVariantBuilder *values, guint flags);
 /* resctrl-stats.c */
 void qemu_stats_add_cache_monitors(QemuDomain *domain, GVariantBuilder *values);
 void qemu_stats_add_bandwidth_monitors(QemuDomain *domain, GVariantBuilder *values, guint flags);

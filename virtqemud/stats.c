@@ -204,7 +204,11 @@ static const struct {
     {VIR_DOMAIN_STATS_VCPU, 0, add_vcpu},
     {VIR_DOMAIN_STATS_INTERFACE, 0, qemu_stats_add_interfaces},
     {VIR_DOMAIN_STATS_BLOCK, QEMU_FACTS_BLOCK, qemu_stats_add_blocks},
+    {VIR_DOMAIN_STATS_PERF, 0, qemu_stats_add_perf},
+    {VIR_DOMAIN_STATS_IOTHREAD, QEMU_FACTS_IOTHREADS, qemu_stats_add_iothreads},
     {VIR_DOMAIN_STATS_MEMORY, 0, qemu_stats_add_bandwidth_monitors},
+    {VIR_DOMAIN_STATS_DIRTYRATE, QEMU_FACTS_DIRTY_RATE, qemu_stats_add_dirty_rate},
+    {VIR_DOMAIN_STATS_VM, QEMU_FACTS_VM | QEMU_FACTS_VM_SCHEMAS, qemu_stats_add_vm},
 };
 
 /**

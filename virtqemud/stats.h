@@ -42,6 +42,9 @@ int qemu_domain_get_vcpu_count(QemuDomain *domain, guint flags,
 char **qemu_domain_get_messages(QemuDomain *domain, guint flags,
                                 GError **error); /* (transfer full) */
 
+void qemu_domain_start_dirty_rate(QemuDomain *domain, int seconds, guint flags, QemuDone done,
+                                  gpointer data);
+
 /* sizes: live by the monitor, stored durably; @done as everywhere */
 void qemu_domain_set_memory(QemuDomain *domain, guint64 kib, guint flags, QemuDone done,
                             gpointer data); /* virDomainMemoryModFlags */

@@ -2,6 +2,7 @@
 /* The methods of Domain1 that read numbers. What only an emulator knows is asked for first, with a short deadline; then
  * the last known facts are the answer. Hypervisor1.GetAllDomainStats: bus-all-stats.c. */
 #include "bus/bus-private.h"
+#include "perf.h"
 #include "resctrl.h"
 
 /* reading with fresh facts */
@@ -215,5 +216,36 @@ qemu_bus_domain_set_resctrl_monitoring(gpointer data, VbCall *call, GVariant *ar
     g_variant_get(args, "(b)", &is_enabled);
     vb_call_defer(call);
     qemu_resctrl_set_monitoring(data, is_enabled, qemu_bus_done, call);
+    return NULL;
+}
+
+GVariant *
+qemu_bus_domain_get_perf_events(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    guint flags;
+    GVariant *values;
+    g_variant_get(args, "(u)", &flags);
+    values = qemu_perf_get(data, flags, error);
+    return values ? g_variant_new("(@a{sv})", values) : NULL;
+}
+
+GVariant *
+qemu_bus_domain_set_perf_events(gpointer data, VbCall *call, GVariant *args, GError **error)
+{
+    g_autoptr(GVariant) params = NULL;
+    guint flags;
+    g_variant_get(args, "(@a{sv}u)", &params, &flags);
+    return qemu_perf_set(data, params, flags, error) ? g_variant_new("()") : NULL;
+}
+
+GVariant *
+qemu_bus_domain_start_dirty_rate_calculation(gpointer data, VbCall *call, GVariant *args,
+                                             GError **error)
+{
+    int seconds;
+    guint flags;
+    g_variant_get(args, "(iu)", &seconds, &flags);
+    vb_call_defer(call);
+    qemu_domain_start_dirty_rate(data, seconds, flags, qemu_bus_done, call);
     return NULL;
 }

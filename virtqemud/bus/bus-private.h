@@ -133,6 +133,9 @@ GVariant *qemu_bus_domain_resize_guest_vcpus(QemuDomain *domain, VbCall *call, g
     ROW("PinIothread", pin_iothread, VB_ACTION_MANAGE)                                             \
     ROW("GetIothreads", get_iothreads, VB_ACTION_READ)                                             \
     ROW("SetVcpu", set_vcpu, VB_ACTION_MANAGE)                                                     \
+    ROW("GetPerfEvents", get_perf_events, VB_ACTION_READ)                                          \
+    ROW("SetPerfEvents", set_perf_events, VB_ACTION_MANAGE)                                        \
+    ROW("StartDirtyRateCalculation", start_dirty_rate_calculation, VB_ACTION_MANAGE)               \
     ROW("AddIothread", add_iothread, VB_ACTION_MANAGE)                                             \
     ROW("DeleteIothread", delete_iothread, VB_ACTION_MANAGE)                                       \
     ROW("SetIothreadParameters", set_iothread_parameters, VB_ACTION_MANAGE)                        \

@@ -13,6 +13,7 @@
 #define UUID_A "11111111-1111-4111-8111-111111111111"
 #define UUID_B "22222222-2222-4222-8222-222222222222"
 #define UUID_C "33333333-3333-4333-8333-333333333333"
+#define UNKNOWN_STATS (1u << 30)
 
 static char *top;
 static const char *procfs = "/proc";
@@ -587,9 +588,9 @@ test_stats(void)
                     "{'state.state': <5>, 'state.reason': <0>, 'balloon.current': <uint64 65536>, "
                     "'balloon.maximum': <uint64 65536>, 'vcpu.current': <uint32 2>, "
                     "'vcpu.maximum': <uint32 2>, 'block.count': <uint32 0>}");
-    g_assert_true(qemu_stats_check(VIR_DOMAIN_STATS_PERF, 0, NULL));
-    g_assert_false(qemu_stats_check(VIR_DOMAIN_STATS_PERF,
-                                    VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS, &error));
+    g_assert_true(qemu_stats_check(UNKNOWN_STATS, 0, NULL));
+    g_assert_false(
+        qemu_stats_check(UNKNOWN_STATS, VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS, &error));
     g_assert_error(error, VB_ERROR, VIR_ERR_ARGUMENT_UNSUPPORTED);
     tear_down(manager);
 }
