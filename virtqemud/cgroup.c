@@ -490,7 +490,57 @@ qemu_cgroup_set_io_weight(const QemuCgroup *cgroup, guint weight, GError **error
             return write_number(place->folder, names[place->is_v2][i], weight, error);
     }
     return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
-                        "Block I/O weight is not available on this host");
+                        "blkio weight is valid only for bfq or cfq scheduler");
+}
+
+/* "major:minor" of a block device */
+static char *
+device_number(const char *device, GError **error)
+{
+    struct stat info;
+    if (stat(device, &info) < 0)
+        vb_error_set_errno(error, errno, "Path '%s' is not accessible", device);
+    else if (!S_ISBLK(info.st_mode))
+        vb_error_set(error, VIR_ERR_INVALID_ARG, "Path '%s' must be a block device", device);
+    else
+        return g_strdup_printf("%u:%u", major(info.st_rdev), minor(info.st_rdev));
+    return NULL;
+}
+
+/* A guest in a scope has its weight among other guests, which is the scope's own file. */
+gboolean
+qemu_cgroup_set_device_weight(const QemuCgroup *cgroup, const char *device, guint weight,
+                              GError **error)
+{
+    static const struct {
+        const char *name;
+        const char *none; /* what takes the device's weight away */
+    } files[2][2] = {{{"blkio.bfq.weight_device", "0"}, {"blkio.weight_device", "0"}},
+                     {{"io.bfq.weight", "default"}, {"io.weight", "default"}}};
+    const QemuCgroupPlace *place = &cgroup->places[QEMU_CGROUP_IO];
+    g_autofree char *number = NULL;
+    g_autofree char *folder = NULL;
+    if (!qemu_cgroup_check(cgroup, QEMU_CGROUP_IO, error))
+        return FALSE;
+    folder = place->is_v2 && place->in_scope ? g_path_get_dirname(place->folder)
+                                             : g_strdup(place->folder);
+    for (guint i = 0; i < 2; i++) {
+        const char *name = files[place->is_v2][i].name;
+        g_autofree char *text = NULL;
+        if (!has_file(folder, name))
+            continue;
+        if (weight && !check_range("device weight", weight, place->is_v2 ? 1 : 10,
+                                   place->is_v2 ? 10000 : 1000, error))
+            return FALSE;
+        number = device_number(device, error);
+        if (!number)
+            return FALSE;
+        text = weight ? g_strdup_printf("%s %u", number, weight)
+                      : g_strconcat(number, " ", files[place->is_v2][i].none, NULL);
+        return qemu_cgroup_write(folder, name, text, error);
+    }
+    return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
+                        "blkio device weight is valid only for bfq or cfq scheduler");
 }
 
 gboolean
@@ -505,17 +555,15 @@ qemu_cgroup_set_throttle(const QemuCgroup *cgroup, const char *device, QemuCgrou
     const QemuCgroupPlace *place = &cgroup->places[QEMU_CGROUP_IO];
     g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, value);
     g_autofree char *text = NULL;
-    struct stat info;
+    g_autofree char *numbers = NULL;
     if (!qemu_cgroup_check(cgroup, QEMU_CGROUP_IO, error))
         return FALSE;
-    if (stat(device, &info) < 0)
-        return vb_error_set_errno(error, errno, "Path '%s' is not accessible", device);
-    if (!S_ISBLK(info.st_mode))
-        return vb_error_set(error, VIR_ERR_INVALID_ARG, "Path '%s' must be a block device", device);
+    numbers = device_number(device, error);
+    if (!numbers)
+        return FALSE;
     if (place->is_v2)
-        text = g_strdup_printf("%u:%u %s=%s", major(info.st_rdev), minor(info.st_rdev), v2[what],
-                               value ? number : "max");
+        text = g_strdup_printf("%s %s=%s", numbers, v2[what], value ? number : "max");
     else
-        text = g_strdup_printf("%u:%u %s", major(info.st_rdev), minor(info.st_rdev), number);
+        text = g_strdup_printf("%s %s", numbers, number);
     return qemu_cgroup_write(place->folder, place->is_v2 ? "io.max" : v1[what], text, error);
 }

@@ -74,6 +74,9 @@ gboolean qemu_cgroup_set_memory(const QemuCgroup *cgroup, const QemuCgroupMemory
                                 GError **error);
 
 gboolean qemu_cgroup_set_io_weight(const QemuCgroup *cgroup, guint weight, GError **error);
+/* @weight 0: as the guest's; 10 to 1000, with version 2 1 to 10000 */
+gboolean qemu_cgroup_set_device_weight(const QemuCgroup *cgroup, const char *device, guint weight,
+                                       GError **error);
 typedef enum {
     QEMU_CGROUP_READ_BPS,
     QEMU_CGROUP_WRITE_BPS,

@@ -217,13 +217,14 @@ limit_memory(const QemuCgroup *cgroup, const VbDomainDef *def, gboolean is_chang
 }
 
 static gboolean
-limit_device(const QemuCgroup *cgroup, const VbDomainBlkioDevice *device, GError **error)
+limit_device(const QemuCgroup *cgroup, const VbDomainBlkioDevice *device, gboolean has_weight,
+             GError **error)
 {
     const guint64 values[] = {device->read_bytes, device->write_bytes, device->read_iops,
                               device->write_iops};
-    if (device->weight)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "weight of device '%s': not available on this host", device->path);
+    if ((device->weight || has_weight) &&
+        !qemu_cgroup_set_device_weight(cgroup, device->path, device->weight, error))
+        return FALSE;
     for (guint i = 0; i < G_N_ELEMENTS(values); i++) {
         if (!qemu_cgroup_set_throttle(cgroup, device->path, (QemuCgroupThrottle)i, values[i],
                                       error))
@@ -232,8 +233,22 @@ limit_device(const QemuCgroup *cgroup, const VbDomainBlkioDevice *device, GError
     return TRUE;
 }
 
+/* TRUE: it has to be taken away when there is none any more */
 static gboolean
-limit_devices(const QemuCgroup *cgroup, const VbDomainDef *def, GError **error)
+had_weight(const VbDomainDef *def, const char *path)
+{
+    VB_DOMAIN_EACH(VbDomainBlkioDevice, device,
+                   def && def->blkiotune ? def->blkiotune->devices : NULL)
+    {
+        if (g_strcmp0(device->path, path) == 0)
+            return device->weight > 0;
+    }
+    return FALSE;
+}
+
+static gboolean
+limit_devices(const QemuCgroup *cgroup, const VbDomainDef *def, const VbDomainDef *before,
+              GError **error)
 {
     if (!def->blkiotune)
         return TRUE;
@@ -241,7 +256,7 @@ limit_devices(const QemuCgroup *cgroup, const VbDomainDef *def, GError **error)
         return FALSE;
     VB_DOMAIN_EACH(VbDomainBlkioDevice, device, def->blkiotune->devices)
     {
-        if (!limit_device(cgroup, device, error))
+        if (!limit_device(cgroup, device, had_weight(before, device->path), error))
             return FALSE;
     }
     return TRUE;
@@ -271,14 +286,15 @@ limit_nodes(const Guest *guest, const char *nodes, gboolean is_change, GError **
 }
 
 static gboolean
-limit_kind(const Guest *guest, const VbDomainDef *def, int kind, GError **error)
+limit_kind(const Guest *guest, const VbDomainDef *def, const VbDomainDef *before, int kind,
+           GError **error)
 {
     return ((kind != EVERY_KIND && kind != QEMU_TUNING_SCHEDULER) ||
             limit_cpu(guest, def, error)) &&
            ((kind != EVERY_KIND && kind != QEMU_TUNING_MEMORY) ||
             limit_memory(guest->cgroup, def, kind == QEMU_TUNING_MEMORY, error)) &&
            ((kind != EVERY_KIND && kind != QEMU_TUNING_BLKIO) ||
-            limit_devices(guest->cgroup, def, error));
+            limit_devices(guest->cgroup, def, before, error));
 }
 
 static void
@@ -288,7 +304,7 @@ run_work(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
     const Guest *guest = &work->guest;
     GError *error = NULL;
     if ((!guest->is_new || qemu_cgroup_join(guest->cgroup, guest->pid, &error)) &&
-        limit_kind(guest, work->next, work->kind, &error) &&
+        limit_kind(guest, work->next, work->before, work->kind, &error) &&
         ((work->kind != EVERY_KIND && work->kind != QEMU_TUNING_NUMA) ||
          limit_nodes(guest, work->nodes, work->kind == QEMU_TUNING_NUMA, &error))) {
         qemu_cgroup_drop_vcpus(guest->cgroup, guest->vcpus);
@@ -296,7 +312,7 @@ run_work(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
         return;
     }
     if (work->before) {
-        (void)limit_kind(guest, work->before, work->kind, NULL);
+        (void)limit_kind(guest, work->before, work->next, work->kind, NULL);
         if (work->kind == QEMU_TUNING_NUMA)
             (void)limit_nodes(guest, work->nodes_before, TRUE, NULL);
     }

@@ -163,6 +163,51 @@ test_unplugged_vcpus(Fixture *fixture, gconstpointer data)
     }
 }
 
+#define DEVICE "/dev/loop0"
+
+/* A device's weight: in the file that the host's scheduler has, in either version. */
+static void
+test_device_weight(Fixture *fixture, gconstpointer data)
+{
+    static const struct {
+        gboolean is_v2;
+        const char *group, *folder, *file, *text, *none;
+    } rows[] = {
+        {FALSE, "/", "/machine/qemu-1-vm.libvirt-qemu", "blkio.weight_device", "7:0 500", "7:0 0"},
+        {FALSE, "/", "/machine/qemu-1-vm.libvirt-qemu", "blkio.bfq.weight_device", "7:0 500",
+         "7:0 0"},
+        {TRUE, "/", "/machine/qemu-1-vm.libvirt-qemu", "io.weight", "7:0 500", "7:0 default"},
+        {TRUE, SCOPE, SCOPE, "io.bfq.weight", "7:0 500", "7:0 default"},
+    };
+    if (!g_file_test(DEVICE, G_FILE_TEST_EXISTS)) {
+        g_test_skip("no " DEVICE);
+        return;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(QemuCgroup) cgroup = find(fixture, rows[i].is_v2, rows[i].group);
+        g_autofree char *folder = g_strconcat(fixture->mount, rows[i].folder, NULL);
+        g_autofree char *path = g_build_filename(folder, rows[i].file, NULL);
+        g_autofree char *set = NULL;
+        g_autofree char *unset = NULL;
+        g_autoptr(GError) error = NULL;
+        g_assert_false(qemu_cgroup_set_device_weight(cgroup, DEVICE, 500, &error));
+        g_assert_true(
+            g_str_has_suffix(error->message,
+                             "blkio device weight is valid only for bfq or cfq scheduler"));
+        put(folder, rows[i].file, "");
+        g_assert_true(qemu_cgroup_set_device_weight(cgroup, DEVICE, 500, NULL));
+        set = get(folder, rows[i].file);
+        g_assert_cmpstr(set, ==, rows[i].text);
+        g_assert_false(qemu_cgroup_set_device_weight(cgroup, "/etc/passwd", 500, NULL));
+        g_assert_false(qemu_cgroup_set_device_weight(cgroup, DEVICE, 20000, NULL));
+        put(folder, rows[i].file, "");
+        g_assert_true(qemu_cgroup_set_device_weight(cgroup, DEVICE, 0, NULL));
+        unset = get(folder, rows[i].file);
+        g_assert_cmpstr(unset, ==, rows[i].none);
+        g_assert_cmpint(g_unlink(path), ==, 0);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -170,6 +215,7 @@ main(int argc, char **argv)
     g_test_add("/cgroup/places", Fixture, NULL, setup, test_places, teardown);
     g_test_add("/cgroup/nesting", Fixture, NULL, setup, test_nesting, teardown);
     g_test_add("/cgroup/weights", Fixture, NULL, setup, test_weights, teardown);
+    g_test_add("/cgroup/device-weight", Fixture, NULL, setup, test_device_weight, teardown);
     g_test_add("/cgroup/unplugged-vcpus", Fixture, NULL, setup, test_unplugged_vcpus, teardown);
     return g_test_run();
 }
