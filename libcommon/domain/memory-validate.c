@@ -147,6 +147,35 @@ mark_cpus(const char *list, guint8 *seen, gboolean *ret_overlap)
     return count;
 }
 
+#define LOCAL_DISTANCE 10u /* Source: ACPI, SLIT: to itself, the shortest; 255: unreachable */
+#define MAX_DISTANCE 255u
+
+static gboolean
+validate_cell(const VbDomainDef *def, guint position, GError **error)
+{
+    const VbDomainNumaCell *cell = g_ptr_array_index(def->cpu->numa, position);
+    const guint id = cell->has_id ? cell->id : position;
+
+    for (guint j = 0; j < position; j++) {
+        const VbDomainNumaCell *other = g_ptr_array_index(def->cpu->numa, j);
+
+        if ((other->has_id ? other->id : j) == id)
+            return vb_error_set(error, VIR_ERR_XML_ERROR,
+                                "Duplicate NUMA cell info for cell id '%u'", id);
+    }
+    if (!cell->has_memory)
+        return vb_error_set(error, VIR_ERR_XML_ERROR, "missing element or attribute './@memory'");
+    VB_DOMAIN_EACH(VbDomainNumaDistance, distance, cell->distances)
+    {
+        if (distance->value < LOCAL_DISTANCE || distance->value > MAX_DISTANCE ||
+            (distance->id == id && distance->value != LOCAL_DISTANCE))
+            return vb_error_set(error, VIR_ERR_XML_ERROR,
+                                "'value %u' is invalid for 'sibling id %u' under NUMA 'cell id %u'",
+                                distance->value, distance->id, id);
+    }
+    return TRUE;
+}
+
 static gboolean
 validate_cells(const VbDomainDef *def, GError **error)
 {
@@ -156,6 +185,8 @@ validate_cells(const VbDomainDef *def, GError **error)
     for (guint i = 0; i < cells; i++) {
         const VbDomainNumaCell *cell = g_ptr_array_index(def->cpu->numa, i);
 
+        if (!validate_cell(def, i, error))
+            return FALSE;
         for (guint j = 0; j < i; j++) {
             const VbDomainNumaCell *other = g_ptr_array_index(def->cpu->numa, j);
             g_autofree guint8 *seen = g_new0(guint8, MAX_VCPUS);

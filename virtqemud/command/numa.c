@@ -217,6 +217,7 @@ gboolean
 qemu_build_numa(QemuBuild *build, GError **error)
 {
     const VbDomainCpu *cpu = build->def->cpu;
+    guint64 total_kib = 0;
     gboolean has_sizes;
 
     if (!cpu || VB_DOMAIN_COUNT(cpu->numa) == 0)
@@ -224,6 +225,13 @@ qemu_build_numa(QemuBuild *build, GError **error)
     for (guint id = 0; id < cpu->numa->len; id++)
         if (!find_cell(cpu, id))
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "NUMA cell %u is missing", id);
+    for (guint id = 0; id < cpu->numa->len; id++)
+        total_kib += find_cell(cpu, id)->memory_kib;
+    if (total_kib == 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "the memory of the cells of <numa> adds up to 0 KiB, <memory> is "
+                            "%" G_GUINT64_FORMAT " KiB",
+                            build->def->memory_kib);
     has_sizes = can_use_sizes(build, cpu);
     if (has_sizes && build->def->memory_backing &&
         g_strcmp0(build->def->memory_backing->allocation_mode, "immediate") == 0)
