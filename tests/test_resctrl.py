@@ -207,8 +207,14 @@ def test_monitoring_switched(host, guest_xml):
         switch(True)
     stack.virsh("start", "guest")
     assert "resctrl" not in stack.virsh("domstats", "guest").out
+    signals = stack.record(member="PropertiesChanged")
+
+    def told(word):
+        return signals.wait_for(lambda _path, _interface, _member, args: args[1].get("ResctrlMonitoring") == word,
+                                10, "told that monitoring is " + word)
     switch(True)
     assert state() == "enabled"
+    told("enabled")
     everyone = {int(t) for t in os.listdir("/proc/%d/task" % stack.emulator_pid("guest"))}
     assert threads(path, "mon_groups/qemu-1-guest") <= everyone
     assert set(vcpu_threads(stack)) <= threads(path, "mon_groups/qemu-1-guest")
@@ -226,6 +232,7 @@ def test_monitoring_switched(host, guest_xml):
     assert switcher(stack, "other")[1]() == "disabled"
     switch(False)
     assert state() == "disabled" and groups(path) == []
+    told("disabled")
     switcher(stack, "other")[0](True)
     stack.virsh("destroy", "other")
     assert groups(path) == []
