@@ -17,7 +17,7 @@ VB_ENUM(vb_domain_address_type_enum, "address type", NULL, "pci", "drive", "virt
 
 static const VbXmlField address_fields[] = {
     VB_XML_ENUMV(VbDomainAddress, type, "@type", vb_domain_address_type_enum,
-                 .flags = VB_XML_UNSUPPORTED),
+                 .flags = VB_XML_REQUIRED_IN_ELEMENT | VB_XML_UNSUPPORTED),
     NUMBER(PCI, pci.domain, has_pci, "@domain", HEX(4), .max = 0xffffffff),
     NUMBER(PCI, pci.bus, has_pci, "@bus", HEX(2)),
     NUMBER(PCI, pci.slot, has_pci, "@slot", HEX(2)),

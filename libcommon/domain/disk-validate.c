@@ -82,6 +82,10 @@ validate_target(const VbDomainDisk *disk, GError **error)
                                 "invalid disk target '%s', partitions can't appear in disk targets",
                                 disk->dst);
     }
+    letters[length] = '\0';
+    if (vb_domain_disk_name_to_index(letters) < 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "invalid disk target '%s'",
+                            disk->dst);
     if (disk->removable && disk->bus != VB_DOMAIN_DISK_BUS_USB)
         return vb_error_set(error, VIR_ERR_XML_ERROR, "removable is only valid for usb disks");
     return TRUE;

@@ -32,9 +32,9 @@ static const VbXmlField seclabel_fields[] = {
 VB_XML_TYPE(vb_domain_seclabel_type, VbDomainSeclabel, "seclabel", seclabel_fields);
 
 static const VbXmlField idmap_fields[] = {
-    VB_XML_UINT(VbDomainIdmap, start, "@start", ZERO),
-    VB_XML_UINT(VbDomainIdmap, target, "@target", ZERO),
-    VB_XML_UINT(VbDomainIdmap, count, "@count", ZERO),
+    VB_XML_UINT(VbDomainIdmap, start, "@start", .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED),
+    VB_XML_UINT(VbDomainIdmap, target, "@target", .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED),
+    VB_XML_UINT(VbDomainIdmap, count, "@count", .flags = VB_XML_ZERO_IS_VALUE | VB_XML_REQUIRED),
 };
 VB_XML_TYPE(vb_domain_idmap_uid_type, VbDomainIdmap, "uid", idmap_fields);
 VB_XML_TYPE(vb_domain_idmap_gid_type, VbDomainIdmap, "gid", idmap_fields);

@@ -138,6 +138,9 @@ validate_filesystem(const VbDomainDef *def, const VbDomainFilesystem *fs, GError
 
     if (!fs->target_dir && !fs->source_socket)
         return vb_error_set(error, VIR_ERR_NO_TARGET, "%s", fs->source_dir ? fs->source_dir : "");
+    if (!fs->source_dir && !fs->source_file && !fs->source_dev && !fs->source_name &&
+        !fs->source_socket && g_strcmp0(fs->type, "ram") != 0)
+        return vb_error_set(error, VIR_ERR_NO_SOURCE, "%s", fs->target_dir);
     if (g_strcmp0(fs->type, "mount") != 0)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "only supports mount filesystem type");

@@ -3,6 +3,7 @@
 #include "domain/tables.h"
 
 /* words of attributes that stay text */
+WORDS(vhost_mode_words, "mode", "client", "server");
 WORDS(hostdev_driver_words, "host device driver", "kvm", "vfio", "xen");
 WORDS(link_state_words, "interface link state", "up", "down");
 WORDS(teaming_words, "teaming type", "persistent", "transient");
@@ -115,7 +116,8 @@ PIECE(direct, VB_XML_STR(M, source_mode, "source/@mode"));
 PIECE(vhostuser,
       VB_XML_STR(M, source_chr_type, "source/@type", .flags = VB_XML_REQUIRED_IN_ELEMENT),
       VB_XML_STR(M, source_path, "source/@path"),
-      VB_XML_STR(M, source_chr_mode, "source/@mode", .flags = VB_XML_REQUIRED_IN_ELEMENT),
+      VB_XML_STR(M, source_chr_mode, "source/@mode", .enumeration = &vhost_mode_words,
+                 .flags = VB_XML_REQUIRED_IN_ELEMENT),
       VB_XML_BOOL(M, source_reconnect, "source/reconnect/@enabled"),
       VB_XML_UINT(M, source_reconnect_timeout, "source/reconnect/@timeout"));
 PIECE(socket, VB_XML_STR(M, source_address, "source/@address"),
