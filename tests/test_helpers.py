@@ -170,6 +170,17 @@ def test_state_of_a_tpm_is_kept_or_not(stack, connection, plain):
         domain.undefineFlags(flags)
         assert os.path.exists(folder) == stays, attributes
         shutil.rmtree(folder, ignore_errors=True)
+    # undefined while it runs: its end does what was said
+    for flags, stays in ((0, False), (keep, True)):
+        domain = connection.defineXML(plain("late", tpm()))
+        domain.createWithFlags(PAUSED)
+        folder = Tpm(stack, domain).folder
+        domain.undefineFlags(flags)
+        assert os.path.exists(folder)
+        stack.kill("virtqemud")
+        stack.virsh("destroy", "late")
+        assert os.path.exists(folder) == stays
+        shutil.rmtree(folder, ignore_errors=True)
     # nobody will start a guest again that is not stored
     for attributes, stays in (("", False), ("persistent_state='yes'", True)):
         domain = connection.createXML(plain("passing", tpm("version='2.0' " + attributes)), PAUSED)

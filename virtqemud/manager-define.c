@@ -228,8 +228,12 @@ qemu_domain_undefine(QemuDomain *domain, guint flags, GError **error)
 
     if (!check_undefine(domain, flags, nvram, error) || !remove_files(domain, flags, nvram, error))
         return FALSE;
-    if (!qemu_domain_is_active(domain))
+    if (domain->live) {
+        qemu_tpm_settle(domain->live, flags);
+        qemu_domain_save(domain);
+    } else {
         qemu_tpm_forget(domain->manager, domain->config, flags);
+    }
     qemu_domain_set_config(domain, NULL);
     domain->is_updated = FALSE;
     domain->is_autostart = domain->is_autostart_once = FALSE;

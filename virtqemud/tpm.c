@@ -390,6 +390,20 @@ qemu_tpm_remove_owed(const char *folder)
 }
 
 void
+qemu_tpm_settle(VbDomainDef *live, guint undefine_flags)
+{
+    VB_DOMAIN_EACH(VbDomainTpm, tpm, live->tpms)
+    {
+        if (tpm->backend != VB_DOMAIN_TPM_BACKEND_EMULATOR)
+            continue;
+        if (undefine_flags & VIR_DOMAIN_UNDEFINE_KEEP_TPM)
+            tpm->persistent_state = VB_TRISTATE_YES;
+        else if (undefine_flags & VIR_DOMAIN_UNDEFINE_TPM)
+            tpm->persistent_state = VB_TRISTATE_NO;
+    }
+}
+
+void
 qemu_tpm_forget(const QemuManager *manager, const VbDomainDef *def, guint undefine_flags)
 {
     const VbDomainTpm *tpm = find_emulated(def);

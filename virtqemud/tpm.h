@@ -11,4 +11,6 @@ gboolean qemu_tpm_start(QemuTransition *start, GError **error);
 
 /* what undefining does with the state; VIR_DOMAIN_UNDEFINE_TPM, _KEEP_TPM. Also at the end of a guest that is not stored: 0 */
 void qemu_tpm_forget(const QemuManager *manager, const VbDomainDef *def, guint undefine_flags);
+/* The same for a guest that runs: its live definition says then what its end does. */
+void qemu_tpm_settle(VbDomainDef *live, guint undefine_flags);
 void qemu_tpm_remove_owed(const char *folder); /* an owed clean-up: state that is not whole */
