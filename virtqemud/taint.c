@@ -110,8 +110,9 @@ mark(QemuDomain *domain, const char *word)
             return FALSE;
     }
     g_ptr_array_add(domain->taint, g_strdup(word));
-    vb_log_info(domain->name, "Domain id=%d name='%s' uuid=%s is tainted: %s", domain->id,
-                domain->name, domain->uuid_text, word);
+    vb_log_guest(G_LOG_LEVEL_INFO, domain->name, domain->uuid_text,
+                 "Domain id=%d name='%s' uuid=%s is tainted: %s", domain->id, domain->name,
+                 domain->uuid_text, word);
     return TRUE;
 }
 

@@ -28,7 +28,7 @@ def test_guest(machine, session):
     pid = int(machine.run("cat /run/user/1000/libvirt/qemu/mine.pid").out)
     assert machine.run("ps -o user= -p %d" % pid).out.strip() == "alice"
     group = machine.run("cat /proc/%d/cgroup" % pid).out.strip()
-    assert "/user@1000.service/" in group and group.endswith("mine.scope")
+    assert "/user@1000.service/" in group and group.endswith("mine.scope/libvirt")
     # the system's daemons know nothing of it, and the user's own bus has it
     assert machine.run("virsh list --all --name").out.strip() == ""
     tree = machine.run("busctl --user tree --list org.virtbus.Qemu", **USER).out
