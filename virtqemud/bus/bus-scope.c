@@ -12,6 +12,8 @@
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
 #define MANAGER SYSTEMD ".Manager"
 #define SERVICE SYSTEMD ".Service"
+#define MACHINED "org.freedesktop.machine1"
+#define MACHINED_PATH "/org/freedesktop/machine1"
 #define CALL_TIMEOUT_MS 10000
 #define NAME_MAX_BYTES 64 /* of the guest's name in the unit's; Source: libvirt's machine names */
 #define TASKS_MAX 32768   /* threads of one emulator */
@@ -33,6 +35,7 @@ struct _QemuBusScopes {
 typedef struct {
     QemuBusScopes *scopes;
     char *guest, *unit;
+    int id;
     GArray *pids; /* pid_t */
     QemuConfined done;
     gpointer data;
@@ -75,6 +78,50 @@ qemu_bus_scope_name(int id, const char *guest)
     append_escaped(text, guest);
     g_string_append(text, ".scope");
     return g_string_free(text, FALSE);
+}
+
+/* ---- systemd-machined ---- */
+
+static void
+on_registered(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autofree char *guest = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) reply =
+        g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+    if (!reply)
+        vb_log_debug(guest, "systemd-machined does not know it: %s", error->message);
+}
+
+/* Source: machined takes host names; libvirt's are made alike */
+static char *
+machine_name(const Scope *scope)
+{
+    GString *name = g_string_new(NULL);
+    g_string_printf(name, "qemu-%d-", scope->id);
+    for (const char *c = scope->guest; *c && name->len < NAME_MAX_BYTES; c++)
+        if (g_ascii_isalnum(*c) || *c == '-')
+            g_string_append_c(name, *c);
+    while (name->str[name->len - 1] == '-')
+        g_string_truncate(name, name->len - 1);
+    return g_string_free(name, FALSE);
+}
+
+/* Nobody waits for it. Where machined can run, libvirtd takes over only guests that it knows. */
+static void
+tell_machined(const Scope *scope)
+{
+    QemuBusScopes *scopes = scope->scopes;
+    if (scopes->is_session)
+        return; /* it is the system's */
+    g_autofree char *name = machine_name(scope);
+    GVariant *no_id = g_variant_new_array(G_VARIANT_TYPE_BYTE, NULL, 0);
+    g_dbus_connection_call(scopes->connection, MACHINED, MACHINED_PATH, MACHINED ".Manager",
+                           "RegisterMachine",
+                           g_variant_new("(s@ayssus)", name, no_id, "virtbus", "vm",
+                                         (guint32)g_array_index(scope->pids, pid_t, 0), ""),
+                           NULL, G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, scopes->cancellable,
+                           on_registered, g_strdup(scope->guest));
 }
 
 /* ---- making one ---- */
@@ -122,8 +169,11 @@ on_job_removed(GDBusConnection *connection, const char *sender, const char *path
     if (!g_variant_is_of_type(parameters, G_VARIANT_TYPE("(uoss)")))
         return;
     g_variant_get(parameters, "(u&o&s&s)", NULL, &job, NULL, &result);
-    if (g_hash_table_steal_extended(scopes->jobs, job, NULL, &found))
-        scope_finish(found, g_str_equal(result, "done") ? NULL : result);
+    if (!g_hash_table_steal_extended(scopes->jobs, job, NULL, &found))
+        return;
+    if (g_str_equal(result, "done"))
+        tell_machined(found);
+    scope_finish(found, g_str_equal(result, "done") ? NULL : result);
 }
 
 static void
@@ -301,6 +351,7 @@ qemu_bus_confine(QemuBusScopes *scopes, QemuDomain *domain, pid_t pid, QemuConfi
     scope->scopes = scopes;
     scope->guest = g_strdup(domain->name);
     scope->unit = qemu_bus_scope_name(domain->id, domain->name);
+    scope->id = domain->id;
     scope->pids = qemu_helpers_get_pids(domain);
     g_array_prepend_val(scope->pids, pid);
     scope->done = done;
