@@ -82,6 +82,21 @@ choose_firmware(Native *native, GError **error)
     return qemu_firmware_fill(native->def, all, nvram_dir, error);
 }
 
+/* Below --root the daemon's own files lie in another place: shown is where they are for a system that lives there. */
+static char *
+show_command(const Native *native, const QemuCommand *command)
+{
+    static const char *const folders[] = {"/var/lib/libvirt/qemu/", "/run/libvirt/qemu/"};
+    g_autofree char *plain = qemu_command_to_shell(command);
+    g_autoptr(GString) text = g_string_new(plain);
+
+    for (guint i = 0; native->manager->root && i < G_N_ELEMENTS(folders); i++) {
+        g_autofree char *own = g_strconcat(native->manager->root, folders[i], NULL);
+        g_string_replace(text, own, folders[i], 0);
+    }
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
 static void
 caps_known(QemuCaps *caps, const GError *failure, gpointer data)
 {
@@ -111,7 +126,7 @@ caps_known(QemuCaps *caps, const GError *failure, gpointer data)
     vb_domain_assign_aliases(native->def);
     qemu_command_number_images(native->def);
     g_autoptr(QemuCommand) command = qemu_command_build(native->def, caps, &options, &error);
-    g_autofree char *text = command ? qemu_command_to_shell(command) : NULL;
+    g_autofree char *text = command ? show_command(native, command) : NULL;
     finish(native, text, error);
 }
 

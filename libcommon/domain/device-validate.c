@@ -52,6 +52,12 @@ validate_controller(const VbDomainController *controller, GError **error)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "'%s' controller only supports up to '15' ports",
                             vb_enum_to_nick(&vb_domain_usb_model_enum, controller->usb_model));
+    if (controller->type == VB_DOMAIN_CONTROLLER_USB &&
+        (controller->usb_model == VB_DOMAIN_USB_MODEL_QUSB1 ||
+         controller->usb_model == VB_DOMAIN_USB_MODEL_QUSB2))
+        return vb_error_set(
+            error, VIR_ERR_CONFIG_UNSUPPORTED,
+            "USB controller model type 'qusb1' or 'qusb2' is not supported in qemu");
     if (controller->iothread && (controller->type != VB_DOMAIN_CONTROLLER_SCSI ||
                                  controller->scsi_model != VB_DOMAIN_SCSI_MODEL_VIRTIO_SCSI))
         return vb_error_set(error, VIR_ERR_XML_ERROR,
@@ -61,7 +67,7 @@ validate_controller(const VbDomainController *controller, GError **error)
 
 /* queues and the like are virtio's */
 static gboolean
-validate_scsi(const VbDomainController *controller, GError **error)
+validate_scsi(const VbDomainDef *def, const VbDomainController *controller, GError **error)
 {
     const int model = controller->scsi_model;
     const gboolean is_virtio = controller->type == VB_DOMAIN_CONTROLLER_SCSI &&
@@ -89,6 +95,9 @@ validate_scsi(const VbDomainController *controller, GError **error)
     if (model == VB_DOMAIN_SCSI_MODEL_NCR53C90 && controller->index > 0)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "%s can only be used as first SCSI controller", "ncr53c90");
+    if (model == VB_DOMAIN_SCSI_MODEL_NCR53C90 && is_x86(def))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "%s SCSI controller is not a built-in for this machine", "ncr53c90");
     return TRUE;
 }
 
@@ -152,7 +161,7 @@ vb_domain_validate_controllers(const VbDomainDef *def, GError **error)
     for (guint i = 0; i < VB_DOMAIN_COUNT(def->controllers); i++) {
         if (!validate_chipset(def, g_ptr_array_index(def->controllers, i), error) ||
             !validate_controller(g_ptr_array_index(def->controllers, i), error) ||
-            !validate_scsi(g_ptr_array_index(def->controllers, i), error) ||
+            !validate_scsi(def, g_ptr_array_index(def->controllers, i), error) ||
             !validate_bus(def, g_ptr_array_index(def->controllers, i), error) ||
             !validate_unique(def, i, error))
             return FALSE;
@@ -193,7 +202,8 @@ validate_source(const VbDomainChrSource *source, gboolean may_be_generated, GErr
     if (source->type == VB_DOMAIN_CHR_UDP && !has_connect_service(source))
         return vb_error_set(error, VIR_ERR_XML_ERROR,
                             "Missing source service attribute for char device");
-    if (source->type == VB_DOMAIN_CHR_SPICEPORT && !source->channel)
+    if ((source->type == VB_DOMAIN_CHR_SPICEPORT || source->type == VB_DOMAIN_CHR_DBUS) &&
+        !source->channel)
         return vb_error_set(error, VIR_ERR_XML_ERROR,
                             "Missing source channel attribute for char device");
     if (source->type == VB_DOMAIN_CHR_NMDM && (!source->master || !source->slave))
@@ -216,6 +226,33 @@ validate_source(const VbDomainChrSource *source, gboolean may_be_generated, GErr
 }
 
 static gboolean
+has_graphics(const VbDomainDef *def, VbDomainGraphicsType type)
+{
+    VB_DOMAIN_EACH(VbDomainGraphics, graphics, def->graphics)
+    {
+        if (graphics->type == (int)type)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* what goes by way of a SPICE connection needs one */
+static gboolean
+validate_spice(const VbDomainDef *def, const VbDomainChrSource *source, gboolean may_be_vmc,
+               GError **error)
+{
+    if (source->type == VB_DOMAIN_CHR_SPICEVMC && !may_be_vmc)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "spicevmc device type only supports virtio");
+    if ((source->type == VB_DOMAIN_CHR_SPICEVMC || source->type == VB_DOMAIN_CHR_SPICEPORT) &&
+        !has_graphics(def, VB_DOMAIN_GRAPHICS_SPICE))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "chardev '%s' not supported without spice graphics",
+                            vb_enum_to_nick(&vb_domain_chr_type_enum, source->type));
+    return TRUE;
+}
+
+static gboolean
 validate_channel(const VbDomainChr *channel, GError **error)
 {
     if (channel->channel_target == VB_DOMAIN_CHANNEL_TARGET_NONE)
@@ -229,6 +266,35 @@ validate_channel(const VbDomainChr *channel, GError **error)
     return TRUE;
 }
 
+/* Source: libvirt's table of what sits behind which kind of port */
+static gboolean
+validate_serial_model(const VbDomainChr *serial, GError **error)
+{
+    static const struct {
+        const char *model;
+        int target;
+    } rows[] = {
+        {"isa-serial", VB_DOMAIN_SERIAL_TARGET_ISA},
+        {"usb-serial", VB_DOMAIN_SERIAL_TARGET_USB},
+        {"pci-serial", VB_DOMAIN_SERIAL_TARGET_PCI},
+        {"spapr-vty", VB_DOMAIN_SERIAL_TARGET_SPAPR_VIO},
+        {"pl011", VB_DOMAIN_SERIAL_TARGET_SYSTEM},
+        {"16550a", VB_DOMAIN_SERIAL_TARGET_SYSTEM},
+        {"sclpconsole", VB_DOMAIN_SERIAL_TARGET_SCLP},
+        {"sclplmconsole", VB_DOMAIN_SERIAL_TARGET_SCLP},
+        {"isa-debugcon", VB_DOMAIN_SERIAL_TARGET_ISA_DEBUG},
+    };
+
+    for (guint i = 0; serial->serial_model && i < G_N_ELEMENTS(rows); i++) {
+        if (strcmp(serial->serial_model, rows[i].model) == 0 &&
+            serial->serial_target != rows[i].target)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "Target model '%s' requires target type '%s'", rows[i].model,
+                                vb_enum_to_nick(&vb_domain_serial_target_enum, rows[i].target));
+    }
+    return TRUE;
+}
+
 /* ports and consoles that other machines have */
 static gboolean
 validate_targets(const VbDomainDef *def, GError **error)
@@ -237,6 +303,8 @@ validate_targets(const VbDomainDef *def, GError **error)
     {
         const int target = serial->serial_target;
 
+        if (!validate_serial_model(serial, error))
+            return FALSE;
         if (target == VB_DOMAIN_SERIAL_TARGET_SPAPR_VIO ||
             target == VB_DOMAIN_SERIAL_TARGET_SYSTEM || target == VB_DOMAIN_SERIAL_TARGET_SCLP)
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
@@ -247,6 +315,13 @@ validate_targets(const VbDomainDef *def, GError **error)
     }
     VB_DOMAIN_EACH(VbDomainChr, console, def->consoles)
     {
+        const int target = console->console_target;
+
+        if (target == VB_DOMAIN_CONSOLE_TARGET_XEN || target == VB_DOMAIN_CONSOLE_TARGET_UML ||
+            target == VB_DOMAIN_CONSOLE_TARGET_LXC || target == VB_DOMAIN_CONSOLE_TARGET_OPENVZ)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "unsupported console target type %s",
+                                vb_enum_to_nick(&vb_domain_console_target_enum, target));
         if (console->console_target == VB_DOMAIN_CONSOLE_TARGET_SCLP ||
             console->console_target == VB_DOMAIN_CONSOLE_TARGET_SCLPLM)
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
@@ -267,45 +342,43 @@ vb_domain_validate_chardevs(const VbDomainDef *def, GError **error)
     for (guint i = 0; i < G_N_ELEMENTS(lists); i++) {
         VB_DOMAIN_EACH(VbDomainChr, chr, lists[i])
         {
-            if (!validate_source(&chr->source, FALSE, error))
+            if (!validate_source(&chr->source, FALSE, error) ||
+                !validate_spice(def, &chr->source, FALSE, error))
                 return FALSE;
         }
     }
     VB_DOMAIN_EACH(VbDomainChr, channel, def->channels)
     {
-        if (!validate_source(&channel->source, TRUE, error) || !validate_channel(channel, error))
+        const gboolean is_virtio = channel->channel_target == VB_DOMAIN_CHANNEL_TARGET_VIRTIO;
+
+        if (!validate_source(&channel->source, TRUE, error) || !validate_channel(channel, error) ||
+            !validate_spice(def, &channel->source, is_virtio, error))
             return FALSE;
     }
     VB_DOMAIN_EACH(VbDomainRedirdev, redirdev, def->redirdevs)
     {
-        if (!validate_source(&redirdev->source, FALSE, error))
+        if (!validate_source(&redirdev->source, FALSE, error) ||
+            !validate_spice(def, &redirdev->source, TRUE, error))
             return FALSE;
     }
     VB_DOMAIN_EACH(VbDomainSmartcard, card, def->smartcards)
     {
-        if (!validate_source(&card->source, FALSE, error))
+        if (!validate_source(&card->source, FALSE, error) ||
+            !validate_spice(def, &card->source, TRUE, error))
             return FALSE;
     }
     VB_DOMAIN_EACH(VbDomainRng, rng, def->rngs)
     {
-        if (!validate_source(&rng->source, FALSE, error))
+        if (rng->backend == VB_DOMAIN_RNG_BACKEND_EGD && !rng->source.type)
+            return vb_error_set(error, VIR_ERR_XML_ERROR, "missing EGD backend type");
+        if (!validate_source(&rng->source, FALSE, error) ||
+            !validate_spice(def, &rng->source, TRUE, error))
             return FALSE;
     }
     return TRUE;
 }
 
 /* graphics and video */
-static gboolean
-has_graphics(const VbDomainDef *def, VbDomainGraphicsType type)
-{
-    VB_DOMAIN_EACH(VbDomainGraphics, graphics, def->graphics)
-    {
-        if (graphics->type == (int)type)
-            return TRUE;
-    }
-    return FALSE;
-}
-
 static gboolean
 validate_video_memory(const VbDomainVideo *video, GError **error)
 {
@@ -337,6 +410,23 @@ validate_video(const VbDomainVideo *video, GError **error)
     if (video->heads > 1 && model != VB_DOMAIN_VIDEO_QXL && model != VB_DOMAIN_VIDEO_VIRTIO)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "video type '%s' doesn't support multiple 'heads'", name);
+    const VbDomainRule rules[] = {
+        {video->vgamem && model != VB_DOMAIN_VIDEO_QXL, VIR_ERR_CONFIG_UNSUPPORTED,
+         "vgamem attribute only supported for video type qxl"},
+        {video->ram && model != VB_DOMAIN_VIDEO_QXL, VIR_ERR_CONFIG_UNSUPPORTED,
+         "ram attribute only supported for video type qxl"},
+        {video->vram64 && model != VB_DOMAIN_VIDEO_QXL, VIR_ERR_CONFIG_UNSUPPORTED,
+         "vram64 attribute only supported for video type qxl"},
+        {video->accel3d == VB_TRISTATE_YES && model != VB_DOMAIN_VIDEO_VIRTIO,
+         VIR_ERR_CONFIG_UNSUPPORTED,
+         "3d acceleration is supported only with 'virtio' video device"},
+        {video->resolution_x && model != VB_DOMAIN_VIDEO_VGA && model != VB_DOMAIN_VIDEO_QXL &&
+             model != VB_DOMAIN_VIDEO_VIRTIO && model != VB_DOMAIN_VIDEO_BOCHS,
+         VIR_ERR_XML_ERROR, "model resolution is not supported"},
+    };
+
+    if (model != VB_DOMAIN_VIDEO_NONE && !VB_DOMAIN_CHECK(rules, error))
+        return FALSE;
     if (video->accel2d)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "qemu does not support the accel2d setting");
@@ -400,6 +490,10 @@ vb_domain_validate_graphics(const VbDomainDef *def, GError **error)
                                 vb_enum_to_nick(&vb_domain_graphics_type_enum, graphics->type));
         if (!validate_tls(graphics, error))
             return FALSE;
+        if (type == VB_DOMAIN_GRAPHICS_VNC && graphics->passwd && strlen(graphics->passwd) > 8)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "VNC password is %u characters long, only 8 permitted",
+                                (guint)strlen(graphics->passwd));
         if (type == VB_DOMAIN_GRAPHICS_EGL_HEADLESS && def->graphics->len > 1 &&
             !has_graphics(def, VB_DOMAIN_GRAPHICS_VNC) &&
             !has_graphics(def, VB_DOMAIN_GRAPHICS_SPICE))

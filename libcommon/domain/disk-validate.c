@@ -287,8 +287,7 @@ validate_numbers(const VbDomainDisk *disk, GError **error)
         wwn += 2;
     if (strlen(wwn) != 16 || strspn(wwn, "0123456789abcdefABCDEF") != 16)
         return vb_error_set(error, VIR_ERR_INTERNAL_ERROR, "Malformed wwn: %s", disk->wwn);
-    if (disk->bus != VB_DOMAIN_DISK_BUS_IDE && disk->bus != VB_DOMAIN_DISK_BUS_SCSI &&
-        disk->bus != VB_DOMAIN_DISK_BUS_SATA)
+    if (disk->bus != VB_DOMAIN_DISK_BUS_IDE && disk->bus != VB_DOMAIN_DISK_BUS_SCSI)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "Only ide and scsi disk support wwn");
     return TRUE;
@@ -416,12 +415,13 @@ vb_domain_validate_disks(const VbDomainDef *def, GError **error)
 {
     VB_DOMAIN_EACH(VbDomainDisk, disk, def->disks)
     {
-        if (!validate_target(disk, error) || !validate_address(disk, error) ||
-            !validate_lun(disk, error) || !validate_identity(disk, error) ||
-            !validate_sharing(disk, error) || !validate_source(disk, error) ||
-            !validate_encryption(disk, error) || !validate_iothread(def, disk, error) ||
-            !validate_format(disk, error) || !validate_network(&disk->source, error) ||
-            !validate_bus(disk, error) || !validate_numbers(disk, error) ||
+        if (!validate_target(disk, error) || !vb_domain_validate_place(def, disk, error) ||
+            !validate_address(disk, error) || !validate_lun(disk, error) ||
+            !validate_identity(disk, error) || !validate_sharing(disk, error) ||
+            !validate_source(disk, error) || !validate_encryption(disk, error) ||
+            !validate_iothread(def, disk, error) || !validate_format(disk, error) ||
+            !validate_network(&disk->source, error) || !validate_bus(disk, error) ||
+            !validate_numbers(disk, error) ||
             !validate_iotune(vb_domain_disk_iotune(disk), error) ||
             !validate_threads(disk, error) || !validate_filters(def, disk, error) ||
             !vb_domain_validate_source(&disk->source, error) ||

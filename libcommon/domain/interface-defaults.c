@@ -72,6 +72,21 @@ fill_virtualport(VbDomainNetMore *port)
         make_uuid(&port->virtualport_instanceid);
 }
 
+/* libvirt writes which kind of address it is */
+static void
+fill_addresses(VbDomainNetMore *more)
+{
+    GPtrArray *const lists[] = {more->ips, more->source_ips};
+
+    for (guint i = 0; i < G_N_ELEMENTS(lists); i++) {
+        VB_DOMAIN_EACH(VbDomainNetIp, ip, lists[i])
+        {
+            if (!ip->family && ip->address)
+                ip->family = g_strdup(strchr(ip->address, ':') ? "ipv6" : "ipv4");
+        }
+    }
+}
+
 gboolean
 vb_domain_fill_nets(const VbDomainFill *fill, GError **error)
 {
@@ -89,8 +104,10 @@ vb_domain_fill_nets(const VbDomainFill *fill, GError **error)
             drop_virtio_options(net);
         if (net->type == VB_DOMAIN_NET_DIRECT && !vb_domain_net_more(net)->source_mode)
             VB_XML_NEED(net->more)->source_mode = g_strdup("vepa");
-        if (net->more)
+        if (net->more) {
             fill_virtualport(net->more);
+            fill_addresses(net->more);
+        }
     }
     return TRUE;
 }

@@ -194,6 +194,12 @@ validate_source(const VbDomainNet *net, GError **error)
         return vb_error_set(error, UNSUPPORTED,
                             "Type='%s' unsupported for <interface type='vhostuser'>",
                             more->source_chr_type ? more->source_chr_type : "");
+    if (net->type == VB_DOMAIN_NET_VHOSTUSER && more->source_chr_mode &&
+        strcmp(more->source_chr_mode, "server") != 0 &&
+        strcmp(more->source_chr_mode, "client") != 0)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "Invalid value for attribute 'mode' in element 'source': '%s'.",
+                            more->source_chr_mode);
     return TRUE;
 }
 
@@ -209,7 +215,7 @@ gboolean
 vb_domain_validate_net_options(const VbDomainNet *net, GError **error)
 {
     if (net->model && strcmp(net->model, "virtio") != 0 && net->type == VB_DOMAIN_NET_VDPA &&
-        !vb_domain_net_model_is_virtio(net))
+        strcmp(net->model, "virtio-non-transitional") != 0)
         return vb_error_set(error, UNSUPPORTED, "invalid model for interface of type 'vdpa': '%s'",
                             net->model);
     return validate_source(net, error) && validate_virtualport(net, error) &&

@@ -100,11 +100,39 @@ validate_guest_side(const VbDomainNet *net, GError **error)
     return TRUE;
 }
 
+#define TYPE(type) (1u << (type))
+/* those that have a device on the host */
+#define HAS_TAP                                                                                    \
+    (TYPE(VB_DOMAIN_NET_NETWORK) | TYPE(VB_DOMAIN_NET_BRIDGE) | TYPE(VB_DOMAIN_NET_ETHERNET))
+
+static gboolean
+validate_host_side(const VbDomainNet *net, GError **error)
+{
+    const guint type = TYPE(net->type);
+    const char *name = vb_enum_to_nick(&vb_domain_net_type_enum, net->type);
+    const guint8 *b = net->mac.bytes;
+
+    if (net->mtu && !(type & (HAS_TAP | TYPE(VB_DOMAIN_NET_VHOSTUSER))))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "setting MTU on interface type %s is not supported yet", name);
+    if (vb_domain_net_more(net)->coalesce_rx_frames_max &&
+        !(type & (TYPE(VB_DOMAIN_NET_NETWORK) | TYPE(VB_DOMAIN_NET_BRIDGE))))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "coalesce settings on interface type %s are not supported", name);
+    if (net->port_isolated && !(type & (TYPE(VB_DOMAIN_NET_NETWORK) | TYPE(VB_DOMAIN_NET_BRIDGE))))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "interface %02x:%02x:%02x:%02x:%02x:%02x - <port isolated='yes'/> is "
+                            "not supported for network interfaces with type='%s'",
+                            b[0], b[1], b[2], b[3], b[4], b[5], name);
+    return TRUE;
+}
+
 static gboolean
 validate_net(const VbDomainNet *net, GError **error)
 {
     if (!validate_source(net, error) || !validate_mac(net, error) || !validate_model(net, error) ||
-        !validate_queues(net, error) || !validate_guest_side(net, error))
+        !validate_queues(net, error) || !validate_guest_side(net, error) ||
+        !validate_host_side(net, error))
         return FALSE;
     if (vb_domain_net_more(net)->bandwidth_in && vb_domain_net_more(net)->bandwidth_in->floor &&
         net->type != VB_DOMAIN_NET_NETWORK)

@@ -49,6 +49,12 @@ validate_tpms(const VbDomainDef *def, GError **error)
                                 def->emulator,
                                 vb_enum_to_nick(&vb_domain_tpm_model_enum, tpm->model));
     }
+    VB_DOMAIN_EACH(VbDomainTpm, tpm, def->tpms)
+    {
+        if (tpm->model == VB_DOMAIN_TPM_MODEL_CRB && g_strcmp0(tpm->version, "1.2") == 0)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "Unsupported interface '%s' for TPM 1.2", "tpm-crb");
+    }
     if (VB_DOMAIN_COUNT(def->tpms) > 1)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "only a single TPM non-proxy device is supported");
@@ -68,6 +74,16 @@ validate_panics(const VbDomainDef *def, GError **error)
         if (panic->model == VB_DOMAIN_PANIC_PSERIES)
             return unsupported(error, "only pSeries guests support panic device of model '%s'",
                                "pseries");
+        if (panic->model == VB_DOMAIN_PANIC_HYPERV &&
+            panic->info.address.type != VB_DOMAIN_ADDRESS_NONE)
+            return unsupported(error,
+                               "setting the panic device address is not supported for model '%s'",
+                               "hyperv");
+        if (panic->model == VB_DOMAIN_PANIC_ISA &&
+            panic->info.address.type != VB_DOMAIN_ADDRESS_NONE &&
+            panic->info.address.type != VB_DOMAIN_ADDRESS_ISA)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "panic is supported only with ISA address type");
     }
     return TRUE;
 }
@@ -113,6 +129,14 @@ validate_iommu(const VbDomainDef *def, GError **error)
         return unsupported(error,
                            "IOMMU device: '%s' is only supported with Q35 and ARM Virt machines",
                            "virtio");
+    if (strcmp(iommu->model, "virtio") == 0 &&
+        (iommu->intremap || iommu->caching_mode || iommu->eim || iommu->iotlb || iommu->aw_bits))
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "iommu model '%s' doesn't support additional attributes", "virtio");
+    if (iommu->intremap == VB_TRISTATE_YES && g_strcmp0(def->features.ioapic_driver, "qemu") != 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "IOMMU interrupt remapping requires split I/O APIC (ioapic "
+                            "driver='qemu')");
     if (iommu->eim == VB_TRISTATE_YES && iommu->intremap != VB_TRISTATE_YES)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "IOMMU eim requires interrupt remapping to be enabled");
@@ -147,6 +171,9 @@ validate_input(const VbDomainDef *def, const VbDomainInput *input, GError **erro
         return vb_error_set(error, VIR_ERR_INTERNAL_ERROR,
                             "ps2 bus does not support %s input device",
                             vb_enum_to_nick(&vb_domain_input_type_enum, input->type));
+    if (input->type == VB_DOMAIN_INPUT_EVDEV && input->bus)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "input evdev doesn't support bus element");
     if (input->type == VB_DOMAIN_INPUT_PASSTHROUGH && input->bus != VB_DOMAIN_INPUT_BUS_VIRTIO)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "only bus 'virtio' is supported for 'passthrough' input devices");
@@ -178,6 +205,8 @@ static gboolean
 validate_counts(const VbDomainDef *def, GError **error)
 {
     const VbDomainRule rules[] = {
+        {def->nvram && is_x86(def), VIR_ERR_CONFIG_UNSUPPORTED,
+         "nvram device is only supported for PPC64"},
         {VB_DOMAIN_COUNT(def->smartcards) > 1, VIR_ERR_CONFIG_UNSUPPORTED,
          "this QEMU binary lacks multiple smartcard support"},
     };
@@ -218,10 +247,30 @@ audio_exists(const VbDomainDef *def, guint id)
 }
 
 static gboolean
+has_spice(const VbDomainDef *def)
+{
+    VB_DOMAIN_EACH(VbDomainGraphics, graphics, def->graphics)
+    {
+        if (graphics->type == VB_DOMAIN_GRAPHICS_SPICE)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
 validate_audio_users(const VbDomainDef *def, GError **error)
 {
+    VB_DOMAIN_EACH(VbDomainAudio, audio, def->audios)
+    {
+        if (audio->type == VB_DOMAIN_AUDIO_SPICE && !has_spice(def))
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "Spice audio is not supported without spice graphics");
+    }
     VB_DOMAIN_EACH(VbDomainSound, sound, def->sounds)
     {
+        if (sound->model == VB_DOMAIN_SOUND_ICH7)
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "this QEMU has no sound card of model '%s'", "ich7");
         if (!audio_exists(def, sound->audio_id))
             return vb_error_set(error, VIR_ERR_XML_ERROR, "no audio device with ID %u",
                                 sound->audio_id);

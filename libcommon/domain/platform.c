@@ -7,6 +7,7 @@
 WORDS(redirdev_bus_words, "redirdev bus", "usb");
 WORDS(smartcard_mode_words, "smartcard mode", "host", "host-certificates", "passthrough");
 WORDS(tpm_version_words, "TPM version", "1.2", "2.0");
+WORDS(iommu_model_words, "IOMMU model", "intel", "smmuv3", "virtio");
 WORDS(virtio_model_words, "model", "virtio", "virtio-transitional", "virtio-non-transitional");
 WORDS(shmem_role_words, "role", "master", "peer");
 
@@ -115,7 +116,7 @@ VB_XML_TYPE(vb_domain_tpm_type, T, "tpm", tpm_fields, .doc = "A trusted platform
 
 static const VbXmlField iommu_fields[] = {
     VB_XML_STR(VbDomainIommu, model, "@model", .flags = VB_XML_REQUIRED,
-               .abi = "domain IOMMU device model '"),
+               .enumeration = &iommu_model_words, .abi = "domain IOMMU device model '"),
     VB_XML_SWITCH(VbDomainIommu, intremap, "driver/@intremap"),
     VB_XML_SWITCH(VbDomainIommu, caching_mode, "driver/@caching_mode"),
     VB_XML_SWITCH(VbDomainIommu, eim, "driver/@eim"),

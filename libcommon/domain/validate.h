@@ -17,6 +17,7 @@ gboolean vb_domain_validate_os(const VbDomainDef *def, GError **error);
 gboolean vb_domain_validate_disks(const VbDomainDef *def, GError **error);
 gboolean vb_domain_validate_disk_options(const VbDomainDef *def, const VbDomainDisk *disk,
                                          GError **error);
+gboolean vb_domain_validate_place(const VbDomainDef *def, const VbDomainDisk *disk, GError **error);
 gboolean vb_domain_validate_source(const VbDomainDiskSource *source, GError **error);
 gboolean vb_domain_validate_virtio(const VbDomainVirtioOptions *options, gboolean is_virtio,
                                    GError **error);

@@ -188,6 +188,9 @@ parse_field_element(Walk *walk, VbXmlSlot *slot, const VbXmlElement *element, GE
         walk->seen[slot->index] = TRUE;
         return parse_list_entry(walk, slot, element, error);
     }
+    if ((walk->seen[slot->index] || *member) && slot->f.only)
+        return vb_xml_fail(error, VIR_ERR_XML_ERROR, element, "XmlSecondElement", "%s",
+                           slot->f.only);
     if (walk->seen[slot->index] || *member)
         return TRUE;
     walk->seen[slot->index] = TRUE;

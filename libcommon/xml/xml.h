@@ -100,6 +100,8 @@ struct _VbXmlField {
     guint64
         when_mask; /* bit per enum value for which the field is read and written (choices by type) */
     const VbXmlCustom *custom;
+    const char *
+        only; /* STRUCT: what is said of a second element, which is refused; NULL: it is passed over */
     const char *doc; /* one sentence for the reference page */
     const char
         *abi; /* what the guest sees of it, in words: vb_xml_check_abi() says how they are used */
