@@ -236,11 +236,34 @@ open_vdpa(const VbDomainNet *net, QemuPrepared *prepared, GError **error)
     return TRUE;
 }
 
+/* What the host's side of a card would have to do and does not is refused: a guest that was meant to be limited, or kept
+ * apart, must not run without. */
+static gboolean
+check_host_side(const VbDomainNet *net, GError **error)
+{
+    const VbDomainNetMore *more = vb_domain_net_more(net);
+    const char *type = vb_enum_to_nick(&vb_domain_net_type_enum, net->type);
+    if (more->bandwidth_in || more->bandwidth_out)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "the bandwidth of an interface of type '%s' cannot be limited yet",
+                            type);
+    if (VB_DOMAIN_COUNT(more->vlan_tags) > 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "an interface of type '%s' is requesting a vlan tag, but that is not "
+                            "supported for this type of connection",
+                            type);
+    return TRUE;
+}
+
 gboolean
 qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, GError **error)
 {
     g_autofree char *bridge = NULL;
     char name[IFNAMSIZ] = "vnet%d"; /* the kernel counts */
+    if ((1u << net->type) & (1u << VB_DOMAIN_NET_DIRECT | 1u << VB_DOMAIN_NET_NETWORK |
+                             1u << VB_DOMAIN_NET_BRIDGE | 1u << VB_DOMAIN_NET_ETHERNET) &&
+        !check_host_side(net, error))
+        return FALSE;
     if (net->type == VB_DOMAIN_NET_DIRECT)
         return prepare_direct(domain, net, prepared, error);
     if (net->type == VB_DOMAIN_NET_VDPA)

@@ -39,6 +39,13 @@ def test_bus_starts_virtqemud_alone(machine, stopped):
     assert running(machine) == ["virtqemud"]
 
 
+def test_org_libvirt_starts_the_proxy(machine, stopped):
+    """Clients of libvirt-dbus need no other daemon, and no other name."""
+    said = machine.run("busctl call org.libvirt /org/libvirt/QEMU org.libvirt.Connect ListDomains u 0").out
+    assert said.strip() == "ao 0"
+    assert running(machine) == ["virtproxyd", "virtqemud"]
+
+
 def test_node_devices_alone(machine, stopped):
     """virtqemud is neither started by a question about devices nor touched by the other daemon's end."""
     machine.run("busctl call org.virtbus.NodeDev /org/virtbus/nodedev org.freedesktop.DBus.Peer Ping")

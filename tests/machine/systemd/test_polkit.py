@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Who may do what, decided by a real polkitd, in libvirt's words, the same on the bus and on the sockets."""
+"""Who may do what, decided by a real polkitd, in libvirt's words, the same on all three contracts: the sockets, our own
+interfaces on the bus, and org.libvirt."""
 
 import pytest
 
@@ -12,6 +13,7 @@ RULE = """polkit.addRule(function(action, subject) {
 NO_AGENT = ("authentication unavailable: no polkit agent available to authenticate action "
             "'org.libvirt.unix.manage'")
 DENIED = "authentication failed: access denied by policy"
+LIBVIRT = ["busctl", "call", "org.libvirt", "/org/libvirt/QEMU", "org.libvirt.Connect"]
 
 
 @pytest.fixture
@@ -31,25 +33,30 @@ def rule(machine):
 
 
 def answers(machine, user):
-    """What a user hears on the rw socket and on the bus: "" when it is allowed."""
+    """What a user hears on the rw socket, on the bus and from org.libvirt: "" when it is allowed."""
     socket = machine.run("virsh -q list --name", check=False, user=user, env={"LIBVIRT_DEFAULT_URI": "qemu:///system"})
     # with permission the call itself is refused, for what it says
     bus = qemu_call(machine, "DefineDomain", "su", "<domain/>", "0", check=False, user=user)
-    assert bus.status != 0
-    said = bus.err.strip().replace("Call failed: ", "")
-    return [socket.err.strip().rpartition("error: ")[2], "" if said.startswith("XML error") else said]
+    legacy = machine.run(LIBVIRT + ["DomainDefineXML", "s", "<domain/>"], check=False, user=user)
+    heard = [socket.err.strip().rpartition("error: ")[2]]
+    for call in (bus, legacy):
+        assert call.status != 0
+        said = call.err.strip().replace("Call failed: ", "")
+        heard.append("" if said.startswith("XML error") else said)
+    return heard
 
 
 def test_anybody_may_look(machine):
     uri = {"LIBVIRT_DEFAULT_URI": "qemu:///system"}
     assert machine.run("virsh -r list --name", user="alice", env=uri).out.strip() == ""
     assert qemu_call(machine, "ListDomains", "u", "0", user="alice") == [[]]
+    assert machine.run(LIBVIRT + ["ListDomains", "u", "0"], user="alice").out.strip() == "ao 0"
     result = machine.run("virsh -r create /dev/null", check=False, user="alice", env=uri)
     assert result.status != 0 and "read only access prevents virDomainCreateXML" in result.err
 
 
 def test_others_are_refused(machine):
-    assert answers(machine, "alice") == [NO_AGENT, NO_AGENT]
+    assert answers(machine, "alice") == [NO_AGENT] * 3
 
 
 def test_private_socket_is_private(machine):
@@ -59,12 +66,12 @@ def test_private_socket_is_private(machine):
 
 def test_a_rule_allows(machine, rule):
     rule("YES")
-    assert answers(machine, "alice") == ["", ""]
+    assert answers(machine, "alice") == [""] * 3
 
 
 def test_a_rule_denies(machine, rule):
     rule("NO")
-    assert answers(machine, "alice") == [DENIED, DENIED]
+    assert answers(machine, "alice") == [DENIED] * 3
 
 
 def test_group(machine):
@@ -72,7 +79,7 @@ def test_group(machine):
     kept = "/usr/share/polkit-1/rules.d/60-libvirt.rules"
     machine.run("mv %s %s.off; gpasswd -a bob libvirt; systemctl restart polkit" % (kept, kept))
     try:
-        assert answers(machine, "bob") == ["", ""]
-        assert answers(machine, "alice") == [NO_AGENT, NO_AGENT]
+        assert answers(machine, "bob") == [""] * 3
+        assert answers(machine, "alice") == [NO_AGENT] * 3
     finally:
         machine.run("mv %s.off %s; gpasswd -d bob libvirt; systemctl restart polkit" % (kept, kept))
