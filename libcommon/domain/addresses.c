@@ -44,6 +44,44 @@ assign_memory_slots(VbDomainDef *def, GError **error)
     return TRUE;
 }
 
+/* Source: where the virtual SCSI adapters of Power machines begin, and how far they are apart */
+#define SPAPR_SCSI_FIRST 0x2000
+#define SPAPR_STEP 0x1000
+
+static gboolean
+is_spapr_taken(const VbDomainDef *def, guint64 reg)
+{
+    VB_DOMAIN_EACH(VbDomainController, controller, def->controllers)
+    {
+        const VbDomainAddress *address = &controller->info.address;
+
+        if (address->type == VB_DOMAIN_ADDRESS_SPAPR_VIO && address->spapr.has_reg &&
+            address->spapr.reg == reg)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void
+assign_spapr(VbDomainDef *def)
+{
+    VB_DOMAIN_EACH(VbDomainController, controller, def->controllers)
+    {
+        VbDomainAddress *address = &controller->info.address;
+        guint64 reg = SPAPR_SCSI_FIRST;
+
+        if (controller->type != VB_DOMAIN_CONTROLLER_SCSI ||
+            controller->scsi_model != VB_DOMAIN_SCSI_MODEL_IBMVSCSI ||
+            address->type != VB_DOMAIN_ADDRESS_NONE)
+            continue;
+        while (is_spapr_taken(def, reg))
+            reg += SPAPR_STEP;
+        vb_domain_address_become(address, VB_DOMAIN_ADDRESS_SPAPR_VIO);
+        address->spapr.reg = reg;
+        address->spapr.has_reg = true;
+    }
+}
+
 /**
  * vb_domain_assign_addresses:
  * @def: a domain with its defaults
@@ -61,6 +99,7 @@ vb_domain_assign_addresses(VbDomainDef *def, GError **error)
     if (!vb_domain_assign_virtio_serial(def, error) || !vb_domain_assign_pci(def, error) ||
         !vb_domain_assign_usb(def, error) || !assign_memory_slots(def, error))
         return FALSE;
+    assign_spapr(def);
     vb_domain_sync_console(def);
     return TRUE;
 }

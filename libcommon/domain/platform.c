@@ -175,7 +175,7 @@ static const VbXmlField shmem_fields[] = {
     VB_XML_STR(H, role, "@role", .enumeration = &shmem_role_words),
     VB_XML_STR(H, model, "model/@type", .abi = "shared memory model '"),
     VB_XML_SIZE(H, size_mib, "size", .unit = 1024 * 1024, .unit_name = "M",
-                .abi = "shared memory size '"),
+                .flags = VB_XML_ROUND_DOWN, .abi = "shared memory size '"),
     VB_XML_PRESENT(H, has_server, "server"),
     VB_XML_STR(H, server_path, "server/@path"),
     VB_XML_PRESENT(H, has_msi, "msi"),

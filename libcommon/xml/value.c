@@ -401,7 +401,8 @@ parse_size(const VbXmlSlot *slot, gpointer value, const VbXmlSpot *spot, GError 
     if (result == VB_SIZE_OVERFLOW)
         return vb_xml_fail(error, VIR_ERR_OVERFLOW, spot->element, "XmlOverflow",
                            "value too large: %" G_GUINT64_FORMAT "%s", number, unit ? unit : "");
-    bytes = bytes / slot->f.unit + (bytes % slot->f.unit != 0);
+    bytes =
+        bytes / slot->f.unit + (bytes % slot->f.unit != 0 && !(slot->f.flags & VB_XML_ROUND_DOWN));
     if (!unsigned_in_range(slot, bytes))
         return out_of_range(error, slot, spot);
     *(guint64 *)value = bytes;

@@ -76,8 +76,9 @@ enum {
     VB_XML_UNSUPPORTED =
         1
         << 9, /* ENUM, STRING with words: unknown is VIR_ERR_CONFIG_UNSUPPORTED "unknown TITLE 'x'" */
-    VB_XML_NOT_ZERO = 1 << 10, /* UINT: 0 is refused */
-    VB_XML_UNION = 1 << 11,    /* its bytes are other fields' while its condition does not hold */
+    VB_XML_NOT_ZERO = 1 << 10,   /* UINT: 0 is refused */
+    VB_XML_UNION = 1 << 11,      /* its bytes are other fields' while its condition does not hold */
+    VB_XML_ROUND_DOWN = 1 << 13, /* SIZE: what is less than a unit is left out */
     VB_XML_STATUS_ONLY =
         1 << 12, /* elements: read and written only in status files; not documented */
 };
