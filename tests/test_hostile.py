@@ -58,6 +58,7 @@ def victims(stack, guest_xml):
     for name in ("guest", "idle"):
         stack.define(guest_xml(name, plain=True, memory_mib=16))
     stack.virsh("start", "--paused", "guest")
+    stack.virsh("capabilities", timeout=60)     # where guests hang under KVM, finding that out takes its time
     pids = stack.pid("virtqemud"), stack.pid("virtproxyd")
     yield stack
     assert (stack.pid("virtqemud"), stack.pid("virtproxyd")) == pids, stack.log("stack")
