@@ -306,6 +306,9 @@ is_shown(const NodedevHost *host, const NodedevRaw *raw, NodedevCap kind)
         return nodedev_drive_type(host, raw) != NULL;
     if (kind == NODEDEV_CAP_MDEV)
         return vb_uuid_parse(nodedev_raw_sysname(raw), &uuid);
+    /* its name has its address in it: without that it would be another device */
+    if (kind == NODEDEV_CAP_NET)
+        return !nodedev_sysfs_is_leaving(host, raw->syspath, "address");
     return kind != NODEDEV_CAP_NONE;
 }
 

@@ -82,6 +82,20 @@ nodedev_sysfs_read(const NodedevHost *host, const char *path, const char *attrib
 }
 
 gboolean
+nodedev_sysfs_is_leaving(const NodedevHost *host, const char *path, const char *attribute)
+{
+    g_autofree char *folder = nodedev_sysfs_path(host, path, NULL);
+    g_autofree char *file = nodedev_sysfs_path(host, path, attribute);
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    char byte;
+    if (fd < 0)
+        return access(folder, F_OK) != 0;
+    gboolean is_leaving = read(fd, &byte, 1) < 0 && (errno == EINVAL || errno == ENODEV);
+    close(fd);
+    return is_leaving;
+}
+
+gboolean
 nodedev_parse_uint(const char *text, guint base, guint64 max, guint64 *ret_value)
 {
     if (base == 16 && g_str_has_prefix(text, "0x"))

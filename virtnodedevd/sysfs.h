@@ -19,6 +19,8 @@ typedef struct {
 char *nodedev_sysfs_path(const NodedevHost *host, const char *path, const char *attribute);
 /* (transfer full) text without blanks at its end, as valid UTF-8 without control characters; NULL: not there, unreadable
  * or empty */
+/* the kernel is taking the device away: its folder has gone, or @attribute, which every one has, cannot be read any more */
+gboolean nodedev_sysfs_is_leaving(const NodedevHost *host, const char *path, const char *attribute);
 char *nodedev_sysfs_read(const NodedevHost *host, const char *path, const char *attribute);
 /* (transfer full) bytes, at most @max; NULL: none */
 GBytes *nodedev_sysfs_read_bytes(const NodedevHost *host, const char *path, const char *attribute,
