@@ -289,7 +289,8 @@ def test_power(stack, guest_kernel):
     events.wait_for(lambda p, i, m, a: a[1] == "pmwakeup", 10)
     assert stack.virsh("domstate", "guest").out.strip() == "running"
     assert "not in state 'pmsuspended'" in stack.virsh("dompmwakeup", "guest", check=False).err
-    agent.shell("true")
+    # its serial port comes back a moment after it, and may spoil what was typed before
+    wait_for(lambda: agent.console.run("true")[0] == 0, 10, "a console that is awake")
     stack.virsh("shutdown", "guest", "--mode", "agent")
     wait_for(lambda: stack.virsh("domstate", "guest").out.strip() == "shut off", 20, "end of the guest")
     assert stack.virsh("domstate", "guest", "--reason").out.strip() == "shut off (shutdown)"

@@ -552,9 +552,9 @@ def crashing(make_stack, guest_xml, step, n=1):
 def test_killed_while_an_internal_one_is_made(make_stack, guest_xml, step, is_made):
     stack, paths = crashing(make_stack, guest_xml, step, 2)
     refused(stack, "snapshot-create-as", "guest", "one")
-    wait_for(lambda: no_journal(stack) and names(stack) == ["one"] * is_made, 10, "order")
+    wait_for(lambda: no_journal(stack) and names(stack) == ["one"] * is_made, 30, "order")
     for path in paths:
-        wait_for(lambda p=path: inside(p) == ["one"] * is_made, 10, "image in order")
+        wait_for(lambda p=path: inside(p) == ["one"] * is_made, 30, "image in order")
     if is_made:
         assert stack.virsh("snapshot-current", "guest", "--name").out.strip() == "one"
     stack.virsh("start", "guest", "--paused")
@@ -567,7 +567,7 @@ def test_killed_while_a_running_guest_is_snapshot(make_stack, guest_xml, step, i
     stack.virsh("start", "guest")
     pid = stack.emulator_pid("guest")
     refused(stack, "snapshot-create-as", "guest", "one", timeout=60)
-    wait_for(lambda: names(stack) == ["one"] * is_made and no_journal(stack), 10, "order")
+    wait_for(lambda: names(stack) == ["one"] * is_made and no_journal(stack), 30, "order")
     wait_for(lambda: reason(stack).startswith("running"), 10, "running guest")
     assert stack.emulator_pid("guest") == pid and inside(path) == ["one"] * is_made
     assert '"running": true' in stack.virsh("qemu-monitor-command", "guest", '{"execute":"query-status"}').out \
@@ -579,7 +579,7 @@ def test_killed_while_a_running_guest_is_snapshot(make_stack, guest_xml, step, i
 def test_killed_while_overlays_are_made(make_stack, guest_xml, step, is_made):
     stack, _ = crashing(make_stack, guest_xml, step)
     refused(stack, "snapshot-create-as", "guest", "one", "--disk-only")
-    wait_for(lambda: names(stack) == ["one"] * is_made and no_journal(stack), 10, "order")
+    wait_for(lambda: names(stack) == ["one"] * is_made and no_journal(stack), 30, "order")
     assert os.path.exists(stack.path("images/vda.one")) == is_made
     assert sources(stack.virsh("dumpxml", "guest").out)["vda"] == ["vda.one"] * is_made + ["vda.qcow2"]
     stack.virsh("start", "guest", "--paused")
@@ -591,7 +591,7 @@ def test_killed_while_a_running_guest_moves_over(make_stack, guest_xml, step, is
     stack, _ = crashing(make_stack, guest_xml, step)
     stack.virsh("start", "guest")
     refused(stack, "snapshot-create-as", "guest", "one", "--disk-only")
-    wait_for(lambda: names(stack) == ["one"] * is_made and no_journal(stack), 10, "order")
+    wait_for(lambda: names(stack) == ["one"] * is_made and no_journal(stack), 30, "order")
     assert os.path.exists(stack.path("images/vda.one")) == is_made
     chain = ["vda.one"] * is_made + ["vda.qcow2"]
     for args in ((), ("--inactive",)):
@@ -611,7 +611,7 @@ def test_killed_while_disks_go_back(make_stack, guest_xml, step):
     stack.virsh("snapshot-create-as", "guest", "two")
     write(path, 2)
     refused(stack, "snapshot-revert", "guest", "one")
-    wait_for(lambda: no_journal(stack) and names(stack) == ["one", "two"], 10, "order")
+    wait_for(lambda: no_journal(stack) and names(stack) == ["one", "two"], 30, "order")
     assert holds(path, 1)
     assert stack.virsh("snapshot-current", "guest", "--name").out.strip() == "one"
 
@@ -628,7 +628,7 @@ def test_killed_while_memory_comes_back(make_stack, guest_xml, step, is_back):
     stack.define(plain.virsh("dumpxml", "guest").out)
     create(stack, plain.virsh("snapshot-dumpxml", "guest", "one").out, "--redefine")
     refused(stack, "snapshot-revert", "guest", "one", timeout=60)
-    wait_for(lambda: no_journal(stack), 10, "order")
+    wait_for(lambda: no_journal(stack), 30, "order")
     wanted = "running" if is_back else "shut off"
     wait_for(lambda: reason(stack).startswith(wanted), 10, wanted)
     assert (stack.emulator_pid("guest") > 0) == is_back
