@@ -3,8 +3,12 @@
 
 import json
 import os
+import signal
+import threading
+import time
 import xml.etree.ElementTree as ET
 
+import libvirt
 import pytest
 
 from harness import wait_for
@@ -106,6 +110,36 @@ def test_guest_that_does_not_listen(stack, guest_xml):
     stack.virsh("resume", NAME)
     wait_for(lambda: count(stack) == 1, 60, "the vCPU that went late")
     assert set(threads(stack)) == {0} and listed(stack)[1] == ("no", "yes", None)
+
+
+def test_undefined_meanwhile(stack, guest_xml):
+    """What was undefined while the emulator took its time does not come back by the change that then ends."""
+    define(stack, guest_xml, "<vcpu current='1'>3</vcpu>", plain=True, memory_mib=32)
+    stack.virsh("start", NAME)
+    conn, other = stack.open(), stack.open()
+    refusals = []
+
+    def change():
+        try:
+            conn.lookupByName(NAME).setVcpu("2", 1, libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+        except libvirt.libvirtError as error:
+            refusals.append(error.get_error_message())
+    thread = threading.Thread(target=change)
+    pid = stack.stop_emulator(NAME)
+    try:
+        thread.start()
+        time.sleep(0.5)
+        assert thread.is_alive(), refusals
+        other.lookupByName(NAME).undefine()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        thread.join(30)
+    assert refusals == ["Requested operation is not valid: transient domains do not have any persistent config"]
+    assert not other.lookupByName(NAME).isPersistent()
+    stack.virsh("destroy", NAME)
+    assert "failed to get domain" in stack.virsh("dominfo", NAME, check=False).err
+    stack.kill("virtqemud")
+    assert "failed to get domain" in stack.virsh("dominfo", NAME, check=False).err
 
 
 def test_refused(stack, guest_xml):

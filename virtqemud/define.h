@@ -47,6 +47,8 @@ gboolean qemu_domain_set_metadata(QemuDomain *domain, const QemuMetadata *change
 
 /* Writes @def as a stored definition, durably. FALSE: the file is as it was. */
 gboolean qemu_manager_store(const QemuManager *manager, const VbDomainDef *def, GError **error);
+/* The same for a change of a guest that has one, and tells of it. Takes @next. */
+gboolean qemu_domain_store_config(QemuDomain *domain, VbDomainDef *next, GError **error);
 /* Removes the stored definition of @name, durably; a missing one is fine. */
 gboolean qemu_manager_unstore(const QemuManager *manager, const char *name, GError **error);
 /* the definitions that @flags (virDomainModificationImpact) mean; both may come back set; checked as libvirt does */

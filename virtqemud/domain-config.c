@@ -46,6 +46,31 @@ qemu_domain_pick_defs(QemuDomain *domain, guint flags, VbDomainDef **ret_live,
 }
 
 /**
+ * qemu_domain_store_config:
+ * @domain: the guest
+ * @next: (transfer full): its stored definition from now on, written durably first; freed when that fails
+ *
+ * Returns: FALSE with @error set; the stored definition is as it was
+ * Errors: OPERATION_INVALID the guest has no stored definition (any more); what writing says
+ */
+gboolean
+qemu_domain_store_config(QemuDomain *domain, VbDomainDef *next, GError **error)
+{
+    if (!domain->manager || !domain->config) {
+        vb_domain_free(next);
+        return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
+                            "transient domains do not have any persistent config");
+    }
+    if (!qemu_manager_store(domain->manager, next, error)) {
+        vb_domain_free(next);
+        return FALSE;
+    }
+    qemu_domain_set_config(domain, next);
+    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
+    return TRUE;
+}
+
+/**
  * qemu_domain_get_xml:
  * @domain: the guest
  * @flags: virDomainXMLFlags: 1 with secrets, 2 the stored definition, 4 update CPU, 8 migratable

@@ -188,11 +188,7 @@ commit(QemuDomain *domain, const Change *change, GError **error)
         return TRUE;
     copy = vb_domain_copy(change->config);
     write_definition(copy, change);
-    if (!qemu_manager_store(domain->manager, copy, error))
-        return FALSE;
-    qemu_domain_set_config(domain, g_steal_pointer(&copy));
-    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
-    return TRUE;
+    return qemu_domain_store_config(domain, g_steal_pointer(&copy), error);
 }
 
 /* ---- the calls ---- */

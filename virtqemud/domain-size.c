@@ -32,11 +32,7 @@ store(QemuDomain *domain, const Change *change, GError **error)
                             "transient domains do not have any persistent config");
     copy = vb_domain_copy(domain->config);
     change->apply(copy, change->value);
-    if (!qemu_manager_store(domain->manager, copy, error))
-        return FALSE;
-    qemu_domain_set_config(domain, g_steal_pointer(&copy));
-    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
-    return TRUE;
+    return qemu_domain_store_config(domain, g_steal_pointer(&copy), error);
 }
 
 static void
@@ -263,10 +259,8 @@ on_switched(QemuDomain *domain, GError *refusal, gpointer data)
     g_autofree Switch *change = data;
     g_autoptr(GError) error = refusal ? g_error_copy(refusal) : NULL;
 
-    if (!error && change->config && qemu_manager_store(domain->manager, change->config, &error)) {
-        qemu_domain_set_config(domain, g_steal_pointer(&change->config));
-        qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
-    }
+    if (!error && change->config)
+        (void)qemu_domain_store_config(domain, g_steal_pointer(&change->config), &error);
     vb_domain_free(change->config);
     vb_bitset_free(change->map);
     change->done(domain, error, change->data);

@@ -35,27 +35,12 @@ plug_free(QemuPlug *plug)
     g_free(plug);
 }
 
-static void
-store(QemuPlug *plug, GError **error)
-{
-    QemuDomain *domain = plug->domain;
-    if (!domain->manager || !domain->config) {
-        vb_error_set(error, VIR_ERR_OPERATION_INVALID,
-                     "transient domains do not have any persistent config");
-        return;
-    }
-    if (!qemu_manager_store(domain->manager, plug->next_config, error))
-        return;
-    qemu_domain_set_config(domain, g_steal_pointer(&plug->next_config));
-    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
-}
-
 void
 qemu_plug_finish(QemuPlug *plug, GError *error)
 {
     g_autoptr(QemuDomain) domain = qemu_domain_ref(plug->domain);
     if (!error && plug->next_config)
-        store(plug, &error);
+        (void)qemu_domain_store_config(domain, g_steal_pointer(&plug->next_config), &error);
     if (domain->plugs)
         g_queue_remove(domain->plugs, plug);
     plug->done(domain, error, plug->data);

@@ -24,30 +24,13 @@ typedef struct {
     gpointer data;
 } Change;
 
-static gboolean
-store(QemuDomain *domain, VbDomainDef *next, GError **error)
-{
-    if (!domain->manager || !domain->config) {
-        vb_domain_free(next);
-        return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
-                            "transient domains do not have any persistent config");
-    }
-    if (!qemu_manager_store(domain->manager, next, error)) {
-        vb_domain_free(next);
-        return FALSE;
-    }
-    qemu_domain_set_config(domain, next);
-    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
-    return TRUE;
-}
-
 static void
 finish(Change *change, const GError *failure)
 {
     g_autoptr(QemuDomain) domain = change->domain;
     g_autoptr(GError) error = failure ? g_error_copy(failure) : NULL;
     if (!error && change->next_config)
-        (void)store(domain, g_steal_pointer(&change->next_config), &error);
+        (void)qemu_domain_store_config(domain, g_steal_pointer(&change->next_config), &error);
     vb_domain_free(change->next_config);
     change->done(domain, error, change->data);
     if (change->change.params)
@@ -279,7 +262,7 @@ qemu_iothread_change(QemuDomain *domain, const QemuIothreadChange *change, QemuD
     }
     if (error || !live) {
         if (!error)
-            (void)store(domain, next, &error);
+            (void)qemu_domain_store_config(domain, next, &error);
         qemu_domain_finish_later(domain, error, done, data);
         return;
     }

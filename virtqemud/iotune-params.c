@@ -211,23 +211,6 @@ qemu_iotune_copy(VbDomainDiskIotune *to, const VbDomainDiskIotune *from)
     to->group_name = name;
 }
 
-gboolean
-qemu_iotune_store(QemuDomain *domain, VbDomainDef *next, GError **error)
-{
-    if (!domain->manager || !domain->config) {
-        vb_domain_free(next);
-        return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
-                            "transient domains do not have any persistent config");
-    }
-    if (!qemu_manager_store(domain->manager, next, error)) {
-        vb_domain_free(next);
-        return FALSE;
-    }
-    qemu_domain_set_config(domain, next);
-    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
-    return TRUE;
-}
-
 /* ---- getting ---- */
 
 /* bursts last a second where nothing is said: the emulator's own rule (QEMU: util/throttle.c) */

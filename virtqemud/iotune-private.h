@@ -15,6 +15,5 @@ void qemu_iotune_fill(VbDomainDiskIotune *tune, const VbDomainDiskIotune *old, g
 gboolean qemu_iotune_check(const VbDomainDiskIotune *tune, guint touched, GError **error);
 /* numbers and name; @to frees its old name */
 void qemu_iotune_copy(VbDomainDiskIotune *to, const VbDomainDiskIotune *from);
-gboolean qemu_iotune_store(QemuDomain *domain, VbDomainDef *next, GError **error);
 
 #define QEMU_IOTUNE_IMPACT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)

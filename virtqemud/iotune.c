@@ -125,7 +125,7 @@ on_set(QemuDomain *domain, GError *refusal, gpointer data)
         tell(domain, set->disk, set->params);
     }
     if (!error && set->config)
-        (void)qemu_iotune_store(domain, g_steal_pointer(&set->config), &error);
+        (void)qemu_domain_store_config(domain, g_steal_pointer(&set->config), &error);
     set->done(domain, error, set->data);
     set_free(set);
 }

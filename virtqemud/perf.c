@@ -299,9 +299,5 @@ qemu_perf_set(QemuDomain *domain, GVariant *params, guint flags, GError **error)
         return TRUE;
     next = vb_domain_copy(config);
     write_all(next, params);
-    if (!qemu_manager_store(domain->manager, next, error))
-        return FALSE;
-    qemu_domain_set_config(domain, g_steal_pointer(&next));
-    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
-    return TRUE;
+    return qemu_domain_store_config(domain, g_steal_pointer(&next), error);
 }

@@ -253,11 +253,7 @@ store_config(QemuDomain *domain, const VbSnapshotDef *def, GError **error)
         return TRUE;
     g_autoptr(VbDomainDef) next = vb_domain_copy(domain->config);
     qemu_snapshot_point_to_overlays(next, def, FALSE);
-    if (!qemu_manager_store(domain->manager, next, error))
-        return FALSE;
-    qemu_domain_set_config(domain, g_steal_pointer(&next));
-    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
-    return TRUE;
+    return qemu_domain_store_config(domain, g_steal_pointer(&next), error);
 }
 
 /**

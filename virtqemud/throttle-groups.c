@@ -39,7 +39,7 @@ on_changed(QemuDomain *domain, GError *refusal, gpointer data)
         qemu_domain_save(domain);
     }
     if (!error && change->config)
-        (void)qemu_iotune_store(domain, g_steal_pointer(&change->config), &error);
+        (void)qemu_domain_store_config(domain, g_steal_pointer(&change->config), &error);
     vb_domain_free(change->next_live);
     vb_domain_free(change->config);
     change->done(domain, error, change->data);

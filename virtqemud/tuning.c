@@ -473,23 +473,6 @@ typedef struct {
     gpointer data;
 } Set;
 
-static gboolean
-store(QemuDomain *domain, VbDomainDef *next, GError **error)
-{
-    if (!domain->manager || !domain->config) {
-        vb_domain_free(next);
-        return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
-                            "transient domains do not have any persistent config");
-    }
-    if (!qemu_manager_store(domain->manager, next, error)) {
-        vb_domain_free(next);
-        return FALSE;
-    }
-    qemu_domain_set_config(domain, next);
-    qemu_domain_changed(domain, QEMU_DOMAIN_CHANGED_CONFIG);
-    return TRUE;
-}
-
 /* The running guest was first: what the kernel refused is not kept. */
 static void
 on_set(QemuDomain *domain, GError *refusal, gpointer data)
@@ -503,7 +486,7 @@ on_set(QemuDomain *domain, GError *refusal, gpointer data)
         tell(domain, set->kind, params);
     }
     if (!error && set->config)
-        (void)store(domain, g_steal_pointer(&set->config), &error);
+        (void)qemu_domain_store_config(domain, g_steal_pointer(&set->config), &error);
     vb_domain_free(set->config);
     set->done(domain, error, set->data);
 }
@@ -528,7 +511,8 @@ qemu_tuning_set(QemuDomain *domain, const QemuTuningChange *change, QemuDone don
     if (error ||
         (next_live && !qemu_tuning_write(change->kind, next_live, change->params, &error)) ||
         (next_config && !qemu_tuning_write(change->kind, next_config, change->params, &error)) ||
-        (!next_live && !store(domain, g_steal_pointer(&next_config), &error)) || !next_live) {
+        (!next_live && !qemu_domain_store_config(domain, g_steal_pointer(&next_config), &error)) ||
+        !next_live) {
         qemu_domain_finish_later(domain, error, done, data);
         return;
     }
