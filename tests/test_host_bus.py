@@ -2,6 +2,7 @@
 """org.virtbus.Host1, virtbusctl, and what happens when the host changes."""
 
 import os
+import re
 import stat
 import subprocess
 
@@ -156,6 +157,9 @@ def test_virtbusctl_options(shared_stack, ctl):
     run = lambda *words: shared_stack.run(ctl, *words, check=False)      # noqa: E731
     assert run("--version").out.startswith("virtbusctl ")
     assert run().status == 2 and "placement VCPUS MEMORY" in run().err
+    rows = [line for line in run().err.splitlines() if line.startswith("  ")]
+    assert len({re.match(r"  \S.*?   *(?=[A-Z][a-z])", row).end() for row in rows}) == 1, rows
+    assert run("numa", "x").err == "usage: virtbusctl numa\n"
     assert "unknown command 'foo'" in run("foo").err
     assert "unknown hypervisor 'vax'" in run("--hypervisor", "vax", "numa").err
     result = run("--bus", "unix:path=/nonexistent", "numa")

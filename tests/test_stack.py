@@ -100,6 +100,15 @@ def test_environment_and_status(dummy_dir):
     assert not os.path.exists(root), "a temporary root stays"
 
 
+def test_built_virtbusctl_is_found(dummy_dir):
+    path = os.path.join(dummy_dir, "virtbusctl", "virtbusctl")
+    os.mkdir(os.path.dirname(path))
+    with open(path, "w") as f:
+        f.write("#!/bin/sh\necho the built one $1\n")
+    os.chmod(path, 0o755)
+    assert run(dummy_dir, "--", "virtbusctl", "numa").stdout == "the built one numa\n"
+
+
 def test_status_of_a_killed_command(dummy_dir):
     assert run(dummy_dir, "--", "sh", "-c", "kill -9 $$").returncode == 128 + 9
     assert run(dummy_dir, "--", "/nonexistent").returncode == 127

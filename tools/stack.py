@@ -332,6 +332,8 @@ class Stack:
     def start_command(self):
         argv = self.cfg.command or [os.environ.get("SHELL", "/bin/sh")]
         env = dict(os.environ, **self.environment())
+        built = os.path.abspath(os.path.join(self.cfg.build_dir, "virtbusctl"))
+        env["PATH"] = os.pathsep.join([built, env.get("PATH", os.defpath)])
         try:
             process = subprocess.Popen(argv, env=env, restore_signals=True)
         except OSError as e:

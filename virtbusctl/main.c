@@ -20,14 +20,23 @@ typedef struct {
 } Options;
 
 static char *
+describe_call(const CtlCommand *command)
+{
+    return g_strjoin(" ", command->name, *command->arguments ? command->arguments : NULL, NULL);
+}
+
+static char *
 describe_commands(void)
 {
     GString *text = g_string_new("Commands:\n");
+    gsize width = 0;
 
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++)
+        width = MAX(width, strlen(commands[i]->name) + 1 + strlen(commands[i]->arguments));
     for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
-        g_autofree char *call = g_strdup_printf("%s %s", commands[i]->name, commands[i]->arguments);
+        g_autofree char *call = describe_call(commands[i]);
 
-        g_string_append_printf(text, "  %-34s %s\n", call, commands[i]->summary);
+        g_string_append_printf(text, "  %-*s  %s\n", (int)width, call, commands[i]->summary);
     }
     return g_string_free(text, FALSE);
 }
@@ -90,8 +99,10 @@ run(const CtlCommand *command, const Options *options, GError **error)
         return CTL_FAILED;
     ctl.bus = bus;
     status = command->run(&ctl, options->rest + 1, error);
-    if (status == CTL_USAGE)
-        fprintf(stderr, "usage: virtbusctl %s %s\n", command->name, command->arguments);
+    if (status == CTL_USAGE) {
+        g_autofree char *call = describe_call(command);
+        fprintf(stderr, "usage: virtbusctl %s\n", call);
+    }
     return status;
 }
 
