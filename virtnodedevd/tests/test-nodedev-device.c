@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Devices that lie: attributes that are missing, garbage, too long, folders; configuration space whose capabilities form a
+/* Devices that lie: attributes that are missing, garbage, too long, fail, folders; configuration space whose capabilities form a
  * loop; vital product data cut short; names. */
+#include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "describe.h"
 #include "mdev.h"
@@ -98,6 +101,34 @@ test_garbage(Fixture *fixture, gconstpointer data)
     const NodedevMdevType *type = types->mdev_types->pdata[0];
     g_assert_cmpstr(type->name, ==, "a[31m\xef\xbf\xbd( b");
     vb_xml_free(&nodedev_def_type, again);
+    vb_xml_free(&nodedev_def_type, def);
+}
+
+/* Where reading fails in the middle of everything: an address that nothing is mapped at gives EIO, as a dying disk's
+ * attributes do; a folder gives EISDIR. The rest of the device is shown. */
+static void
+test_attributes_that_fail(Fixture *fixture, gconstpointer data)
+{
+    const char *failing[] = {"vendor", "numa_node", "sriov_totalvfs", "config", "vpd"};
+    int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    char byte;
+    g_assert_cmpint(pread(fd, &byte, 1, 0), ==, -1);
+    g_assert_cmpint(errno, ==, EIO);
+    close(fd);
+    put(fixture, "uevent", "PCI_CLASS=20000\n", -1);
+    put(fixture, "device/is-a-folder", "", 0);
+    for (guint i = 0; i < G_N_ELEMENTS(failing); i++) {
+        g_autofree char *path = nodedev_sysfs_path(&fixture->host, DEVICE, failing[i]);
+        g_assert_cmpint(symlink("/proc/self/mem", path), ==, 0);
+        g_assert_null(nodedev_sysfs_read(&fixture->host, DEVICE, failing[i]));
+    }
+    g_assert_null(nodedev_sysfs_read(&fixture->host, DEVICE, "device"));
+    NodedevDef *def = describe(fixture, "pci");
+    g_assert_cmpstr(def->name, ==, "pci_0000_3b_00_1");
+    g_assert_cmpuint(def->capability->pci.bus, ==, 0x3b);
+    g_assert_false(def->capability->has_numa_node);
+    g_assert_false(def->capability->has_pcie);
+    g_assert_null(nodedev_sub_find(def->capability, NODEDEV_SUB_VIRT_FUNCTIONS));
     vb_xml_free(&nodedev_def_type, def);
 }
 
@@ -231,6 +262,7 @@ main(int argc, char **argv)
 #define ADD(path, func) g_test_add("/device/" path, Fixture, NULL, set_up, func, tear_down)
     ADD("nothing-but-a-name", test_nothing_but_a_name);
     ADD("garbage", test_garbage);
+    ADD("failing", test_attributes_that_fail);
     ADD("loop", test_a_loop_ends);
     ADD("express", test_express);
     ADD("sizes", test_sizes_are_right);
