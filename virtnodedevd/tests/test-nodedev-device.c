@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Devices that lie: attributes that are missing, garbage, too long, fail, folders; configuration space whose capabilities form a
- * loop; vital product data cut short; names. */
+/* Devices that lie: attributes that are missing, garbage, too long, folders, that fail when read; configuration space
+ * whose capabilities form a loop; vital product data cut short; names. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
