@@ -110,6 +110,17 @@ def test_refused(stack, guest_xml, lower):
     assert macvtaps(lower) == {}
 
 
+@pytest.mark.parametrize("length", [16, 600, 60000])
+def test_names_that_no_interface_can_have(stack, guest_xml, length):
+    """They come from the definition as they are; the kernel has 15 bytes for one."""
+    name = "x" * length
+    pid = stack.pid("virtqemud")
+    result = start(stack, guest_xml, direct("lo", extra="<target dev='%s'/>" % name), check=False)
+    assert result.status and "error creating macvtap interface %s@lo (bridge): Numerical result" % name in result.err
+    assert stack.pid("virtqemud") == pid or not pid
+    assert stack.virsh("domstate", NAME).out.strip() == "shut off"
+
+
 def test_killed_daemon(stack, guest_xml, lower):
     """The emulator ends while no daemon runs: the next one removes what was owed."""
     start(stack, guest_xml, direct(lower))

@@ -99,17 +99,13 @@ mode_number(const char *mode)
     return MACVLAN_MODE_VEPA;
 }
 
-gboolean
-qemu_macvtap_create(const char *name, const QemuMacvtap *wanted, GError **error)
+/* @name: shorter than IFNAMSIZ. Returns: 0, or what errno would be */
+static int
+ask_for(const char *name, guint32 lower, const QemuMacvtap *wanted)
 {
-    const guint32 lower = wanted->lower ? if_nametoindex(wanted->lower) : 0;
     const guint32 mode = mode_number(wanted->mode);
     LinkMessage message;
     struct rtattr *info, *data;
-    int code;
-    if (lower == 0)
-        return vb_error_set_errno(error, ENODEV, "Unable to get index for interface %s",
-                                  wanted->lower ? wanted->lower : "");
     message_init(&message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
     add_attribute(&message, IFLA_LINK, &lower, sizeof lower);
     add_attribute(&message, IFLA_ADDRESS, wanted->mac.bytes, sizeof wanted->mac.bytes);
@@ -120,10 +116,21 @@ qemu_macvtap_create(const char *name, const QemuMacvtap *wanted, GError **error)
     add_attribute(&message, IFLA_MACVLAN_MODE, &mode, sizeof mode);
     close_attribute(&message, data);
     close_attribute(&message, info);
-    code = exchange(&message);
+    return exchange(&message);
+}
+
+gboolean
+qemu_macvtap_create(const char *name, const QemuMacvtap *wanted, GError **error)
+{
+    const guint32 lower = wanted->lower ? if_nametoindex(wanted->lower) : 0;
+    int code;
+    if (lower == 0)
+        return vb_error_set_errno(error, ENODEV, "Unable to get index for interface %s",
+                                  wanted->lower ? wanted->lower : "");
+    code = strlen(name) < IFNAMSIZ ? ask_for(name, lower, wanted) : ERANGE;
     return code == 0 ||
-           vb_error_set_errno(error, code, "error creating %s interface %s@%s (%s)", "macvtap",
-                              name, wanted->lower, wanted->mode ? wanted->mode : "vepa");
+           vb_error_set_errno(error, code, "error creating macvtap interface %s@%s (%s)", name,
+                              wanted->lower, wanted->mode ? wanted->mode : "vepa");
 }
 
 int
