@@ -5,6 +5,7 @@ Everything that waits has a deadline. Nothing sleeps to let something happen: it
 """
 
 import os
+import subprocess
 import sys
 import uuid
 
@@ -39,6 +40,20 @@ def make_stack(build_dir):
         stack.close()
     for stack in stacks:
         stack.check_logs()
+
+
+@pytest.fixture
+def small_disk():
+    """A function that mounts a file system of so many MiB on a folder; none of them outlives the test."""
+    mounted = []
+
+    def mount(folder, mib):
+        os.makedirs(folder, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dm" % mib, "small", folder], check=True)
+        mounted.append(folder)
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.fixture

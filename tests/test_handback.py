@@ -11,6 +11,7 @@ import pty
 import re
 import shutil
 import subprocess
+import termios
 import threading
 import xml.etree.ElementTree as ET
 
@@ -231,6 +232,8 @@ def say_on_console(host, name, line):
     console = Console(fd=ours)
     try:
         console.wait_for("Escape character is")
+        # what is typed before the terminal is virsh's own is thrown away
+        wait_for(lambda: not termios.tcgetattr(ours)[3] & termios.ICANON, 10, "the terminal")
         return console.run(line)
     finally:
         process.kill()

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import struct
-import subprocess
 import threading
 import xml.etree.ElementTree as ET
 
@@ -268,22 +267,17 @@ def test_image_with_what_libvirt_leaves_out(stack, guest_xml):
     assert stack.console("guest").run("echo $marker")[1].strip() == "kept-in-memory"
 
 
-def test_full_disk_while_a_guest_is_saved(make_stack, guest_xml, tmp_path):
+def test_full_disk_while_a_guest_is_saved(small_disk, make_stack, guest_xml, tmp_path):
     folder = tmp_path / "r/var/lib/libvirt/qemu/save"
-    folder.mkdir(parents=True)
-    if subprocess.call(["mount", "-t", "tmpfs", "-o", "size=4m", "small", str(folder)]) != 0:
-        pytest.skip("cannot mount here")
-    try:
-        stack = make_stack(root=str(tmp_path / "r"))
-        console = boot(stack, guest_xml)
-        result = stack.virsh("managedsave", "guest", check=False, timeout=60)
-        assert result.status == 1 and "operation failed: domain save job: " in result.err
-        assert reason(stack) == "running (save canceled)"
-        assert not has_image(stack) and os.listdir(folder) == []
-        assert console.run("echo $marker")[1].strip() == "kept-in-memory"
-        assert "running" in stack.virsh("dominfo", "guest").out
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+    small_disk(folder, 4)
+    stack = make_stack(root=str(tmp_path / "r"))
+    console = boot(stack, guest_xml)
+    result = stack.virsh("managedsave", "guest", check=False, timeout=60)
+    assert result.status == 1 and "operation failed: domain save job: " in result.err
+    assert reason(stack) == "running (save canceled)"
+    assert not has_image(stack) and os.listdir(folder) == []
+    assert console.run("echo $marker")[1].strip() == "kept-in-memory"
+    assert "running" in stack.virsh("dominfo", "guest").out
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
