@@ -121,7 +121,7 @@ on_identified(GObject *source, GAsyncResult *result, gpointer data)
     if (!caller)
         return;
     if (reply && read_identity(reply, &identity))
-        caller->client = proxy_bus_client_new(question->bus->server, &identity, NULL, NULL, &error);
+        caller->client = proxy_bus_client_new(question->bus->server, &identity, NULL, NULL, NULL);
     if (!caller->client) {
         vb_log_warning(NULL, "a caller on the bus is not known: %s", error ? error->message : "");
         g_hash_table_remove(question->bus->callers, name);

@@ -210,6 +210,10 @@ on_next_read(GVariant *reply, GUnixFDList *fds, const GError *error, gpointer da
     const GDBusPropertyInfo *info = call->info->properties[call->next++];
     g_autoptr(GVariant) value = error ? NULL : read_value(call, info, reply, NULL);
 
+    if (error && !proxy_bus_client_is_open(call->client)) {
+        fail(call, error); /* it would be the same with each of the others */
+        return;
+    }
     if (value)
         g_variant_builder_add(&call->all, "{sv}", info->name, value);
     ask_next(call);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The client's side of a socket pair whose other end the server has adopted. Opens the connection by itself; a reply
- * finds its call by the serial number. Owns both the socket and the calls under way. */
+/* The client's side of a socket pair whose other end the server has adopted. Opens the connection by itself, and anew with
+ * the next call when that failed or the server hung up; a reply finds its call by the serial number. Owns both the socket
+ * and the calls under way. */
 #include "bus/client.h"
 
 #include "base/error.h"
@@ -30,7 +31,9 @@ typedef struct {
 } Held;
 
 struct _ProxyBusClient {
-    int fd; /* -1: the server hung up */
+    ProxyServer *server; /* NULL: it is being freed */
+    ProxyBusIdentity identity;
+    int fd; /* -1: no call yet, or the server hung up */
     ProxyWatch *watch;
     ProxyOutput out;
     GByteArray *in;
@@ -40,6 +43,7 @@ struct _ProxyBusClient {
     gboolean is_open;
     guint32 serial;
     ProxyBusEvent event;
+    ProxyBusClosed closed;
     gpointer data;
 };
 
@@ -57,39 +61,56 @@ finish(ProxyBusClient *client, guint32 serial, GVariant *reply, GUnixFDList *fds
     waiting->done(reply, fds, error, waiting->data);
 }
 
+/* The callbacks may call again, and so open a new connection: they see nothing of the old one. */
 static void
-fail_held(ProxyBusClient *client, const GError *error)
+fail_all(ProxyBusClient *client, const GError *error)
 {
-    Held *held;
+    g_autoptr(GHashTable) waiting = g_steal_pointer(&client->waiting);
+    GQueue held = client->held;
+    GHashTableIter iter;
+    gpointer value;
+    Held *call;
 
-    while ((held = g_queue_pop_head(&client->held))) {
-        held->done(NULL, NULL, error, held->data);
-        g_clear_pointer(&held->args, g_variant_unref);
-        g_free(held);
+    client->waiting = g_hash_table_new(NULL, NULL);
+    g_queue_init(&client->held);
+    g_hash_table_iter_init(&iter, waiting);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        g_autofree Waiting *under_way = value;
+        under_way->done(NULL, NULL, error, under_way->data);
+    }
+    while ((call = g_queue_pop_head(&held))) {
+        call->done(NULL, NULL, error, call->data);
+        g_clear_pointer(&call->args, g_variant_unref);
+        g_free(call);
     }
 }
 
 static void
-hang_up(ProxyBusClient *client)
+hang_up(ProxyBusClient *client, const GError *error)
 {
-    g_autoptr(GError) error = NULL;
-    GHashTableIter iter;
-    gpointer serial;
-
     if (client->fd < 0)
         return;
     g_clear_pointer(&client->watch, proxy_watch_free);
     close(client->fd);
     client->fd = -1;
+    client->is_open = FALSE;
     proxy_output_clear(&client->out);
+    g_byte_array_set_size(client->in, 0);
+    for (guint i = 0; i < client->in_fds->len; i++)
+        close(g_array_index(client->in_fds, int, i));
+    g_array_set_size(client->in_fds, 0);
+    fail_all(client, error);
+    if (client->closed && client->server)
+        client->closed(client->data);
+}
+
+static void
+hang_up_closed(ProxyBusClient *client)
+{
+    g_autoptr(GError) error = NULL;
+
     vb_error_set(&error, VIR_ERR_RPC, "the connection was closed");
-    for (;;) {
-        g_hash_table_iter_init(&iter, client->waiting);
-        if (!g_hash_table_iter_next(&iter, &serial, NULL))
-            break;
-        finish(client, GPOINTER_TO_UINT(serial), NULL, NULL, error);
-    }
-    fail_held(client, error);
+    hang_up(client, error);
 }
 
 /* ---- receiving ---- */
@@ -237,12 +258,12 @@ on_ready(GIOCondition condition, gpointer data)
     ProxyBusClient *client = data;
 
     if ((condition & G_IO_OUT) && !proxy_output_flush(&client->out, client->fd)) {
-        hang_up(client);
+        hang_up_closed(client);
         return;
     }
     update(client);
     if ((condition & (G_IO_IN | G_IO_HUP | G_IO_ERR)) && !receive(client))
-        hang_up(client);
+        hang_up_closed(client);
     else
         take_frames(client);
 }
@@ -282,21 +303,6 @@ call_now(ProxyBusClient *client, const ProxyProcedure *procedure, GVariant *args
     g_hash_table_insert(client->waiting, GUINT_TO_POINTER(client->serial), waiting);
 }
 
-void
-proxy_bus_client_call(ProxyBusClient *client, const ProxyProcedure *procedure, GVariant *args,
-                      ProxyBusDone done, gpointer data)
-{
-    Held *held;
-
-    if (client->is_open || client->fd < 0) {
-        call_now(client, procedure, args, done, data);
-        return;
-    }
-    held = g_new(Held, 1);
-    *held = (Held){procedure, args ? g_variant_ref(args) : NULL, done, data};
-    g_queue_push_tail(&client->held, held);
-}
-
 static void
 on_opened(GVariant *reply, GUnixFDList *fds, const GError *error, gpointer data)
 {
@@ -304,43 +310,79 @@ on_opened(GVariant *reply, GUnixFDList *fds, const GError *error, gpointer data)
     Held *held;
 
     if (error) {
-        fail_held(client, error);
+        hang_up(client, error);
         return;
     }
     client->is_open = TRUE;
-    while ((held = g_queue_pop_head(&client->held))) {
+    while (client->is_open && (held = g_queue_pop_head(&client->held))) {
         call_now(client, held->procedure, held->args, held->done, held->data);
         g_clear_pointer(&held->args, g_variant_unref);
         g_free(held);
     }
 }
 
-ProxyBusClient *
-proxy_bus_client_new(ProxyServer *server, const ProxyBusIdentity *identity, ProxyBusEvent event,
-                     gpointer data, GError **error)
+static gboolean
+open_connection(ProxyBusClient *client, GError **error)
 {
-    g_autoptr(GVariant) args = NULL;
-    ProxyBusClient *client;
+    const ProxyBusIdentity *identity = &client->identity;
+    g_autoptr(GVariant) args = g_variant_ref_sink(
+        g_variant_new("(msu)", NULL, identity->is_readonly ? VIR_CONNECT_RO : 0));
     int fds[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
-        vb_error_set_errno(error, errno, "%s", "unable to create a socket pair");
-        return NULL;
-    }
-    proxy_server_adopt_for(server, fds[1], identity->uid, identity->gid, identity->pid,
+    if (!client->server)
+        return vb_error_set(error, VIR_ERR_RPC, "the connection was closed");
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+        return vb_error_set_errno(error, errno, "%s", "unable to create a socket pair");
+    proxy_server_adopt_for(client->server, fds[1], identity->uid, identity->gid, identity->pid,
                            identity->is_readonly);
-    client = g_new0(ProxyBusClient, 1);
     client->fd = fds[0];
+    client->watch = proxy_watch_new(client->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_ready, client);
+    call_now(client, proxy_procedure_by_name("CONNECT_OPEN"), args, on_opened, client);
+    return TRUE;
+}
+
+void
+proxy_bus_client_call(ProxyBusClient *client, const ProxyProcedure *procedure, GVariant *args,
+                      ProxyBusDone done, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    Held *held;
+
+    if (client->is_open) {
+        call_now(client, procedure, args, done, data);
+        return;
+    }
+    if (client->fd < 0 && !open_connection(client, &error)) {
+        done(NULL, NULL, error, data);
+        return;
+    }
+    held = g_new(Held, 1);
+    *held = (Held){procedure, args ? g_variant_ref(args) : NULL, done, data};
+    g_queue_push_tail(&client->held, held);
+}
+
+gboolean
+proxy_bus_client_is_open(const ProxyBusClient *client)
+{
+    return client->is_open;
+}
+
+ProxyBusClient *
+proxy_bus_client_new(ProxyServer *server, const ProxyBusIdentity *identity, ProxyBusEvent event,
+                     ProxyBusClosed closed, gpointer data)
+{
+    ProxyBusClient *client = g_new0(ProxyBusClient, 1);
+
+    client->server = server;
+    client->identity = *identity;
+    client->fd = -1;
     client->in = g_byte_array_new();
     client->in_fds = g_array_new(FALSE, FALSE, sizeof(int));
     client->waiting = g_hash_table_new(NULL, NULL);
     g_queue_init(&client->held);
     client->event = event;
+    client->closed = closed;
     client->data = data;
-    client->watch = proxy_watch_new(client->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_ready, client);
-    args = g_variant_ref_sink(
-        g_variant_new("(msu)", NULL, identity->is_readonly ? VIR_CONNECT_RO : 0));
-    call_now(client, proxy_procedure_by_name("CONNECT_OPEN"), args, on_opened, client);
     return client;
 }
 
@@ -349,9 +391,8 @@ proxy_bus_client_free(ProxyBusClient *client)
 {
     if (!client)
         return;
-    hang_up(client);
-    for (guint i = 0; i < client->in_fds->len; i++)
-        close(g_array_index(client->in_fds, int, i));
+    client->server = NULL;
+    hang_up_closed(client);
     g_array_unref(client->in_fds);
     g_byte_array_unref(client->in);
     g_hash_table_unref(client->waiting);

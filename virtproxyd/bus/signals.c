@@ -6,10 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#define RETRY_MIN_MS 500
+#define RETRY_MAX_MS 60000
+
 typedef struct {
+    ProxyBusSignals *signals;
     const ProxyBusKind *kind;
     const GDBusSignalInfo *info;
     ProxyBusRoute *route;
+    gboolean is_registered; /* or asked for, or never to be had */
 } Signal;
 
 struct _ProxyBusSignals {
@@ -17,6 +22,7 @@ struct _ProxyBusSignals {
     ProxyBusClient *client;
     GPtrArray *signals; /* of Signal */
     gboolean has_devices;
+    guint timer, delay_ms; /* registers again what failed */
 };
 
 static void
@@ -81,11 +87,51 @@ on_event(const ProxyProcedure *event, GVariant *value, gpointer data)
 
 /* ---- listening ---- */
 
+static void listen_to_all(ProxyBusSignals *signals);
+
+static gboolean
+on_retry(gpointer data)
+{
+    ProxyBusSignals *signals = data;
+
+    signals->timer = 0;
+    listen_to_all(signals);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+try_later(ProxyBusSignals *signals)
+{
+    if (signals->timer)
+        return;
+    signals->delay_ms = CLAMP(2 * signals->delay_ms, RETRY_MIN_MS, RETRY_MAX_MS);
+    signals->timer = g_timeout_add(signals->delay_ms, on_retry, signals);
+}
+
 static void
 on_registered(GVariant *reply, GUnixFDList *fds, const GError *error, gpointer data)
 {
-    if (error)
-        g_debug("no events for signal %s: %s", (const char *)data, error->message);
+    Signal *signal = data;
+
+    if (!error) {
+        signal->signals->delay_ms = 0;
+        return;
+    }
+    g_debug("no events for signal %s: %s", signal->info->name, error->message);
+    if (vb_error_matches(error, VIR_ERR_NO_SUPPORT))
+        return;
+    signal->is_registered = FALSE;
+    try_later(signal->signals);
+}
+
+static void
+on_closed(gpointer data)
+{
+    ProxyBusSignals *signals = data;
+
+    for (guint i = 0; i < signals->signals->len; i++)
+        ((Signal *)signals->signals->pdata[i])->is_registered = FALSE;
+    try_later(signals);
 }
 
 static gboolean
@@ -95,24 +141,29 @@ is_of_devices(const Signal *signal)
 }
 
 static void
-listen_to(ProxyBusSignals *signals, gboolean wants_devices)
+listen_to(ProxyBusSignals *signals, Signal *signal)
+{
+    const int id = proxy_bus_route_event_id(signal->route);
+    g_autoptr(GVariant) args = g_variant_ref_sink(
+        is_of_devices(signal) ? g_variant_new("(im(s))", id, FALSE, NULL)
+                              : g_variant_new("(im(sayi))", id, FALSE, NULL, NULL, 0));
+
+    signal->is_registered = TRUE;
+    proxy_bus_client_call(signals->client,
+                          proxy_procedure_by_name(
+                              is_of_devices(signal) ? "CONNECT_NODE_DEVICE_EVENT_REGISTER_ANY"
+                                                    : "CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY"),
+                          args, on_registered, signal);
+}
+
+static void
+listen_to_all(ProxyBusSignals *signals)
 {
     for (guint i = 0; i < signals->signals->len; i++) {
-        const Signal *signal = signals->signals->pdata[i];
-        g_autoptr(GVariant) args = NULL;
+        Signal *signal = signals->signals->pdata[i];
 
-        if (is_of_devices(signal) != wants_devices)
-            continue;
-        args = g_variant_ref_sink(
-            wants_devices
-                ? g_variant_new("(im(s))", proxy_bus_route_event_id(signal->route), FALSE, NULL)
-                : g_variant_new("(im(sayi))", proxy_bus_route_event_id(signal->route), FALSE, NULL,
-                                NULL, 0));
-        proxy_bus_client_call(signals->client,
-                              proxy_procedure_by_name(
-                                  wants_devices ? "CONNECT_NODE_DEVICE_EVENT_REGISTER_ANY"
-                                                : "CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY"),
-                              args, on_registered, signal->info->name);
+        if (!signal->is_registered && (signals->has_devices || !is_of_devices(signal)))
+            listen_to(signals, signal);
     }
 }
 
@@ -122,7 +173,7 @@ proxy_bus_signals_want_devices(ProxyBusSignals *signals)
     if (signals->has_devices)
         return;
     signals->has_devices = TRUE;
-    listen_to(signals, TRUE);
+    listen_to_all(signals);
 }
 
 static void
@@ -136,7 +187,7 @@ add_signals(ProxyBusSignals *signals, const ProxyBusKind *kind)
         if (!route)
             continue; /* nothing sends it yet */
         signal = g_new(Signal, 1);
-        *signal = (Signal){kind, info, route};
+        *signal = (Signal){signals, kind, info, route, FALSE};
         g_ptr_array_add(signals->signals, signal);
     }
 }
@@ -146,17 +197,13 @@ proxy_bus_signals_new(ProxyServer *server, GDBusConnection *connection)
 {
     const ProxyBusIdentity self = {getuid(), getgid(), getpid(), TRUE};
     ProxyBusSignals *signals = g_new0(ProxyBusSignals, 1);
-    g_autoptr(GError) error = NULL;
 
     signals->connection = g_object_ref(connection);
     signals->signals = g_ptr_array_new_with_free_func(signal_free);
     for (guint i = 0; i < proxy_bus_n_kinds; i++)
         add_signals(signals, &proxy_bus_kinds[i]);
-    signals->client = proxy_bus_client_new(server, &self, on_event, signals, &error);
-    if (signals->client)
-        listen_to(signals, FALSE);
-    else
-        g_warning("no signals on the bus: %s", error->message);
+    signals->client = proxy_bus_client_new(server, &self, on_event, on_closed, signals);
+    listen_to_all(signals);
     return signals;
 }
 
@@ -166,6 +213,7 @@ proxy_bus_signals_free(ProxyBusSignals *signals)
     if (!signals)
         return;
     proxy_bus_client_free(signals->client);
+    g_clear_handle_id(&signals->timer, g_source_remove);
     g_ptr_array_unref(signals->signals);
     g_object_unref(signals->connection);
     g_free(signals);
