@@ -13,7 +13,7 @@ import time
 import pytest
 from gi.repository import GLib
 
-from harness import Console, wait_for
+from harness import SLOW, Console, wait_for
 from nodedevs import PciHost, call, get
 
 ONE, TWO, PEER = "0000:00:04.0", "0000:00:05.0", "0000:00:05.1"
@@ -153,26 +153,81 @@ def test_killed_in_between(pair):
     assert host.driver(ONE) == "igb" and not holders(stack)
 
 
+class Asking:
+    """Calls under way at a time; their answers in the order in which they came, an error as its text."""
+
+    def __init__(self, stack):
+        self.bus, self.answers, self.n = stack.bus(), [], 0
+
+    def _ask(self, method, args):
+        def answered(source, result):
+            try:
+                source.call_finish(result)
+                self.answers.append(method)
+            except GLib.Error as e:
+                self.answers.append(e.message)
+        self.n += 1
+        self.bus.call("org.virtbus.NodeDev", "/org/virtbus/nodedev", "org.virtbus.NodeDevices1", method, args, None, 0,
+                      20000 * SLOW, None, answered)
+
+    def assign(self, domain, *devices):
+        self._ask("Assign", GLib.Variant("(ssa(sb)u)", ("QEMU", domain, [(d, True) for d in devices], 0)))
+
+    def release(self, domain, *devices):
+        self._ask("Release", GLib.Variant("(ssas)", ("QEMU", domain, devices)))
+
+    def wait(self):
+        wait_for(lambda: (GLib.MainContext.default().iteration(False), len(self.answers) == self.n)[1], 20, "all answers")
+        return self.answers
+
+
 def test_one_after_the_other(pair):
     """A guest that starts while the device is on its way back from another waits for it."""
     stack, host = pair
     assign(stack, "first", ONE)
     host.happened()
     open(host.log + ".slow", "w").close()
-    bus = stack.bus()
-    answers = []
-
-    def asked(method, args):
-        bus.call("org.virtbus.NodeDev", "/org/virtbus/nodedev", "org.virtbus.NodeDevices1", method, args, None, 0, 20000,
-                 None, lambda source, result: answers.append((method, source.call_finish(result))))
-    asked("Release", GLib.Variant("(ssas)", ("QEMU", "first", [])))
-    asked("Assign", GLib.Variant("(ssa(sb)u)", ("QEMU", "second", [(ONE, True)], 0)))
+    asking = Asking(stack)
+    asking.release("first")
+    asking.assign("second", ONE)
     call(stack, "ListHolders")
     assert holders(stack) == [(ONE, "QEMU", "first")]
     os.unlink(host.log + ".slow")
-    wait_for(lambda: (GLib.MainContext.default().iteration(False), len(answers) == 2)[1], 20, "both answers")
-    assert [method for method, _ in answers] == ["Release", "Assign"]
+    assert asking.wait() == ["Release", "Assign"]
     assert holders(stack) == [(ONE, "QEMU", "second")] and host.driver(ONE) == "vfio-pci"
+
+
+def test_gone_while_it_waits(pair):
+    """A guest that ends before its devices are free does not get them any more."""
+    stack, host = pair
+    assign(stack, "first", ONE)
+    host.happened()
+    open(host.log + ".slow", "w").close()
+    asking = Asking(stack)
+    asking.release("first")
+    asking.assign("second", ONE)
+    asking.release("second")
+    call(stack, "ListHolders")
+    os.unlink(host.log + ".slow")
+    answers = asking.wait()
+    assert answers[1:] == ["Release", "Release"] and "all devices of domain second were given back" in answers[0]
+    assert not holders(stack) and host.driver(ONE) == "igb"
+
+
+def test_in_the_order_of_a_guest(pair):
+    """What a guest asks for after giving all back is not taken from it by what it asked before."""
+    stack, host = pair
+    assign(stack, "guest", ONE, TWO)
+    host.happened()
+    open(host.log + ".slow", "w").close()
+    asking = Asking(stack)
+    asking.release("guest", ONE)
+    asking.release("guest")
+    asking.assign("guest", TWO)
+    call(stack, "ListHolders")
+    os.unlink(host.log + ".slow")
+    assert asking.wait() == ["Release", "Release", "Assign"]
+    assert holders(stack) == [(TWO, "QEMU", "guest")] and host.driver(TWO) == "vfio-pci"
 
 
 def test_read_only_clients_hand_nothing_over(pair):

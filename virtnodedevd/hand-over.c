@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Handing a guest's devices over and taking them back: claims first, on disk; then a thread does the writing. Requests
- * wait, in their order, while something else is being done with one of their devices. */
+ * wait while something else is being done with one of their devices; none overtakes another of the same guest. */
 #include "hand-over.h"
 
 #include <errno.h>
@@ -303,13 +303,31 @@ is_held_up(const Job *job)
     return FALSE;
 }
 
+static gboolean
+is_of(const Job *job, const NodedevHolder *holder)
+{
+    return g_str_equal(job->holder.driver, holder->driver) &&
+           g_str_equal(job->holder.domain, holder->domain);
+}
+
+/* the guest's latest word is what counts in the end */
+static gboolean
+would_overtake(const GList *at)
+{
+    const Job *job = at->data;
+    for (const GList *other = at->prev; other; other = other->prev)
+        if (is_of(other->data, &job->holder))
+            return TRUE;
+    return FALSE;
+}
+
 void
 nodedev_hand_over_poke(NodedevManager *manager)
 {
     for (GList *at = manager->hand_overs.head; at;) {
         GList *next = at->next;
         Job *job = at->data;
-        if (!is_held_up(job)) {
+        if (!is_held_up(job) && !would_overtake(at)) {
             g_queue_delete_link(&manager->hand_overs, at);
             run(job);
             next = manager->hand_overs.head; /* what ended at once may let others go on */
@@ -354,6 +372,25 @@ nodedev_hand_over(NodedevManager *manager, const NodedevHolder *holder, GVariant
     enqueue(job);
 }
 
+/* The guest is gone: what it still waits for is not to be taken from its driver. */
+static void
+abort_waiting(NodedevManager *manager, const NodedevHolder *holder)
+{
+    g_autoptr(GError) error = NULL;
+    vb_error_set(&error, VIR_ERR_OPERATION_ABORTED, "all devices of domain %s were given back",
+                 holder->domain);
+    for (GList *at = manager->hand_overs.head; at;) {
+        GList *next = at->next;
+        Job *job = at->data;
+        if (!job->is_return && is_of(job, holder)) {
+            g_queue_delete_link(&manager->hand_overs, at);
+            reply(job, error);
+            job_free(job);
+        }
+        at = next;
+    }
+}
+
 void
 nodedev_take_back(NodedevManager *manager, const NodedevHolder *holder,
                   const char *const *addresses, NodedevHanded done, gpointer data)
@@ -362,5 +399,7 @@ nodedev_take_back(NodedevManager *manager, const NodedevHolder *holder,
     job->is_return = TRUE;
     for (guint i = 0; addresses[i]; i++)
         add_item(job, addresses[i], FALSE);
+    if (job->items->len == 0)
+        abort_waiting(manager, holder);
     enqueue(job);
 }

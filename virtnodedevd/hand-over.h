@@ -11,7 +11,8 @@ typedef enum {
 } NodedevHandOverFlags;
 
 /* @devices: a(sb): PCI address; managed: taken from its driver, to be given back. Errors: OPERATION_INVALID in use, not
- * managed and not on vfio-pci; SYSTEM_ERROR no such device; those of a detach and a reset. */
+ * managed and not on vfio-pci; OPERATION_ABORTED all was given back while it waited; SYSTEM_ERROR no such device; those of
+ * a detach and a reset. */
 void nodedev_hand_over(NodedevManager *manager, const NodedevHolder *holder, GVariant *devices,
                        guint flags, NodedevHanded done, gpointer data);
 /* @addresses: NULL-terminated, what others hold is passed over; empty: all that @holder has. Errors: OPERATION_INVALID the
