@@ -49,6 +49,9 @@ gboolean qemu_domain_set_metadata(QemuDomain *domain, const QemuMetadata *change
 gboolean qemu_manager_store(const QemuManager *manager, const VbDomainDef *def, GError **error);
 /* The same for a change of a guest that has one, and tells of it. Takes @next. */
 gboolean qemu_domain_store_config(QemuDomain *domain, VbDomainDef *next, GError **error);
+typedef gboolean (*QemuConfigFunc)(VbDomainDef *next, gpointer data, GError **error);
+gboolean qemu_domain_change_config(QemuDomain *domain, QemuConfigFunc change, gpointer data,
+                                   GError **error);
 /* Removes the stored definition of @name, durably; a missing one is fine. */
 gboolean qemu_manager_unstore(const QemuManager *manager, const char *name, GError **error);
 /* the definitions that @flags (virDomainModificationImpact) mean; both may come back set; checked as libvirt does */

@@ -71,6 +71,26 @@ qemu_domain_store_config(QemuDomain *domain, VbDomainDef *next, GError **error)
 }
 
 /**
+ * qemu_domain_change_config:
+ * @domain: the guest
+ * @change: changes the definition that it is given, or refuses
+ *
+ * Makes a change in what is stored now and stores the result. A call that waits for the running guest first does this
+ * when the guest has answered: what others have stored meanwhile stays.
+ *
+ * Returns: FALSE with @error set; the stored definition is as it was
+ * Errors: those of qemu_domain_store_config(); what @change says
+ */
+gboolean
+qemu_domain_change_config(QemuDomain *domain, QemuConfigFunc change, gpointer data, GError **error)
+{
+    g_autoptr(VbDomainDef) next = domain->config ? vb_domain_copy(domain->config) : NULL;
+    if (next && !change(next, data, error))
+        return FALSE;
+    return qemu_domain_store_config(domain, g_steal_pointer(&next), error);
+}
+
+/**
  * qemu_domain_get_xml:
  * @domain: the guest
  * @flags: virDomainXMLFlags: 1 with secrets, 2 the stored definition, 4 update CPU, 8 migratable

@@ -23,25 +23,21 @@ typedef struct {
 } Change;
 
 static gboolean
-store(QemuDomain *domain, const Change *change, GError **error)
+write_config(VbDomainDef *next, gpointer data, GError **error)
 {
-    g_autoptr(VbDomainDef) copy = NULL;
+    const Change *change = data;
 
-    if (!domain->config)
-        return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
-                            "transient domains do not have any persistent config");
-    copy = vb_domain_copy(domain->config);
-    change->apply(copy, change->value);
-    return qemu_domain_store_config(domain, g_steal_pointer(&copy), error);
+    change->apply(next, change->value);
+    return TRUE;
 }
 
 static void
-finish(QemuDomain *domain, const Change *change)
+finish(QemuDomain *domain, Change *change)
 {
     g_autoptr(GError) error = NULL;
 
     if (change->is_stored)
-        (void)store(domain, change, &error);
+        (void)qemu_domain_change_config(domain, write_config, change, &error);
     change->done(domain, error, change->data);
 }
 
@@ -248,10 +244,21 @@ qemu_domain_set_vcpus(QemuDomain *domain, guint n_vcpus, guint flags, QemuDone d
 typedef struct {
     VbBitset *map;
     gboolean is_on;
-    VbDomainDef *config; /* to be stored; NULL: not */
+    gboolean is_stored;
     QemuDone done;
     gpointer data;
 } Switch;
+
+static gboolean
+write_switch(VbDomainDef *next, gpointer data, GError **error)
+{
+    const Switch *change = data;
+
+    if (!qemu_vcpus_check_switch(next, change->map, error))
+        return FALSE;
+    qemu_vcpus_switch(next, change->map, change->is_on);
+    return TRUE;
+}
 
 static void
 on_switched(QemuDomain *domain, GError *refusal, gpointer data)
@@ -259,9 +266,8 @@ on_switched(QemuDomain *domain, GError *refusal, gpointer data)
     g_autofree Switch *change = data;
     g_autoptr(GError) error = refusal ? g_error_copy(refusal) : NULL;
 
-    if (!error && change->config)
-        (void)qemu_domain_store_config(domain, g_steal_pointer(&change->config), &error);
-    vb_domain_free(change->config);
+    if (!error && change->is_stored)
+        (void)qemu_domain_change_config(domain, write_switch, change, &error);
     vb_bitset_free(change->map);
     change->done(domain, error, change->data);
 }
@@ -311,9 +317,7 @@ check_switch(QemuDomain *domain, const QemuVcpuSwitch *what, Switch *change, VbD
         (*ret_live && !check_live_map(*ret_live, change->map, error)) ||
         (config && !qemu_vcpus_check_switch(config, change->map, error)))
         return FALSE;
-    change->config = config ? vb_domain_copy(config) : NULL;
-    if (config)
-        qemu_vcpus_switch(change->config, change->map, change->is_on);
+    change->is_stored = config != NULL;
     return TRUE;
 }
 

@@ -22,7 +22,8 @@ struct _QemuPlug {
     guint flags;
     QemuDone done;
     gpointer data;
-    VbDomainDef *next_config; /* stored once the running guest has it */
+    gboolean is_stored; /* in the stored definition, once the running guest has it */
+    QemuDevice *stored; /* as the stored definition is to know it; NULL: known by its alias */
     /* under way */
     GPtrArray *steps;  /* QemuPlugStep */
     guint at, n_tries; /* tries: of a step that may fail for a while */

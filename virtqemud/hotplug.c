@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Changes of a guest's devices, one after the other: the new stored definition is made and checked first, then the
- * running guest is changed, then what was checked is stored. Owns the changes under way. */
+/* Changes of a guest's devices, one after the other: whether the stored definition takes the change is looked at first,
+ * then the running guest is changed, then what is stored by then. Owns the changes under way. */
 #include "hotplug-private.h"
 
 #include "base/error.h"
@@ -23,7 +23,7 @@ plug_free(QemuPlug *plug)
 {
     g_clear_handle_id(&plug->timer, g_source_remove);
     qemu_device_free(plug->device);
-    vb_domain_free(plug->next_config);
+    qemu_device_free(plug->stored);
     vb_domain_free(plug->next_live);
     qemu_prepared_free(plug->prepared);
     g_clear_pointer(&plug->steps, g_ptr_array_unref);
@@ -35,12 +35,33 @@ plug_free(QemuPlug *plug)
     g_free(plug);
 }
 
+static gboolean
+write_config(VbDomainDef *next, gpointer data, GError **error)
+{
+    const QemuPlug *plug = data;
+    QemuManager *manager = plug->domain->manager;
+    VbDomainDevice found;
+    switch (plug->kind) {
+    case ATTACH:
+        return qemu_device_attach_config(manager, next, plug->stored, error);
+    case DETACH:
+        return qemu_device_detach_config(next, plug->stored, error);
+    case UPDATE:
+        return qemu_device_update_config(manager, next, plug->stored, error);
+    }
+    if (!qemu_device_find_alias(next, plug->alias, &found))
+        return vb_error_set(error, VIR_ERR_DEVICE_MISSING, "no device found with alias %s",
+                            plug->alias);
+    qemu_device_drop_any(next, &found);
+    return TRUE;
+}
+
 void
 qemu_plug_finish(QemuPlug *plug, GError *error)
 {
     g_autoptr(QemuDomain) domain = qemu_domain_ref(plug->domain);
-    if (!error && plug->next_config)
-        (void)qemu_domain_store_config(domain, g_steal_pointer(&plug->next_config), &error);
+    if (!error && plug->is_stored)
+        (void)qemu_domain_change_config(domain, write_config, plug, &error);
     if (domain->plugs)
         g_queue_remove(domain->plugs, plug);
     plug->done(domain, error, plug->data);
@@ -225,27 +246,6 @@ qemu_plug_get_caps(QemuDomain *domain, GError **error)
 
 /* ---- the beginning ---- */
 
-static gboolean
-change_config(QemuPlug *plug, VbDomainDef *config, GError **error)
-{
-    QemuManager *manager = plug->domain->manager;
-    VbDomainDevice found;
-    plug->next_config = vb_domain_copy(config);
-    switch (plug->kind) {
-    case ATTACH:
-        return qemu_device_attach_config(manager, plug->next_config, plug->device, error);
-    case DETACH:
-        return qemu_device_detach_config(plug->next_config, plug->device, error);
-    case UPDATE:
-        return qemu_device_update_config(manager, plug->next_config, plug->device, error);
-    }
-    if (!qemu_device_find_alias(plug->next_config, plug->alias, &found))
-        return vb_error_set(error, VIR_ERR_DEVICE_MISSING, "no device found with alias %s",
-                            plug->alias);
-    qemu_device_drop_any(plug->next_config, &found);
-    return TRUE;
-}
-
 /* both definitions get the same address */
 static void
 fill_mac(QemuPlug *plug)
@@ -256,22 +256,24 @@ fill_mac(QemuPlug *plug)
         vb_domain_net_generate_mac(net);
 }
 
-/* an alias that a running guest's device was given says nothing of the stored one */
-static void
-drop_alias(QemuDevice *device)
+/* Whether the stored definition takes the change. An alias that a running guest's device was given says nothing there. */
+static gboolean
+check_config(QemuPlug *plug, const VbDomainDef *config, GError **error)
 {
-    VbDomainDeviceInfo *info = qemu_device_info(device);
+    g_autoptr(VbDomainDef) next = vb_domain_copy(config);
+    VbDomainDeviceInfo *info;
+    plug->is_stored = TRUE;
+    plug->stored = plug->device ? qemu_device_copy(plug->device) : NULL;
+    info = plug->stored ? qemu_device_info(plug->stored) : NULL;
     if (info && !vb_domain_alias_is_user(info->alias))
         g_clear_pointer(&info->alias, g_free);
+    return write_config(next, plug, error);
 }
 
 static gboolean
 begin(QemuPlug *plug, VbDomainDef **ret_live, GError **error)
 {
-    g_autofree char *alias = NULL;
     VbDomainDef *config;
-    VbDomainDeviceInfo *info;
-    gboolean is_ok;
     if (!plug->domain->manager)
         return vb_error_set(error, VIR_ERR_NO_DOMAIN, "no domain with matching name '%s'",
                             plug->domain->name);
@@ -287,16 +289,7 @@ begin(QemuPlug *plug, VbDomainDef **ret_live, GError **error)
             return FALSE;
         fill_mac(plug);
     }
-    if (!config)
-        return TRUE;
-    info = plug->device ? qemu_device_info(plug->device) : NULL;
-    alias = g_strdup(info ? info->alias : NULL);
-    if (plug->device)
-        drop_alias(plug->device);
-    is_ok = change_config(plug, config, error);
-    if (info && alias && !info->alias)
-        info->alias = g_steal_pointer(&alias);
-    return is_ok;
+    return !config || check_config(plug, config, error);
 }
 
 static void

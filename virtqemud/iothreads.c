@@ -17,21 +17,30 @@
 typedef struct {
     QemuDomain *domain; /* a reference */
     QemuIothreadChange change;
-    VbDomainDef *next_config; /* to be stored; NULL: not */
-    GPtrArray *properties;    /* that are set */
-    guint at;                 /* of properties */
+    gboolean is_stored;
+    GPtrArray *properties; /* that are set */
+    guint at;              /* of properties */
     QemuDone done;
     gpointer data;
 } Change;
+
+static gboolean
+write_config(VbDomainDef *next, gpointer data, GError **error)
+{
+    const QemuIothreadChange *change = data;
+    if (!qemu_iothread_check(next, change, error))
+        return FALSE;
+    qemu_iothread_write(next, change);
+    return TRUE;
+}
 
 static void
 finish(Change *change, const GError *failure)
 {
     g_autoptr(QemuDomain) domain = change->domain;
     g_autoptr(GError) error = failure ? g_error_copy(failure) : NULL;
-    if (!error && change->next_config)
-        (void)qemu_domain_store_config(domain, g_steal_pointer(&change->next_config), &error);
-    vb_domain_free(change->next_config);
+    if (!error && change->is_stored)
+        (void)qemu_domain_change_config(domain, write_config, &change->change, &error);
     change->done(domain, error, change->data);
     if (change->change.params)
         g_variant_unref(change->change.params);
@@ -253,23 +262,19 @@ void
 qemu_iothread_change(QemuDomain *domain, const QemuIothreadChange *change, QemuDone done,
                      gpointer data)
 {
-    VbDomainDef *live = NULL, *config = NULL, *next = NULL;
+    VbDomainDef *live = NULL, *config = NULL;
     GError *error = NULL;
     Change *begun;
-    if (check(domain, change, &live, &config, &error) && config) {
-        next = vb_domain_copy(config);
-        qemu_iothread_write(next, change);
-    }
-    if (error || !live) {
+    if (!check(domain, change, &live, &config, &error) || !live) {
         if (!error)
-            (void)qemu_domain_store_config(domain, next, &error);
+            (void)qemu_domain_change_config(domain, write_config, (gpointer)change, &error);
         qemu_domain_finish_later(domain, error, done, data);
         return;
     }
     begun = g_new0(Change, 1);
     *begun = (Change){.domain = qemu_domain_ref(domain),
                       .change = *change,
-                      .next_config = next,
+                      .is_stored = config != NULL,
                       .done = done,
                       .data = data};
     if (change->params)

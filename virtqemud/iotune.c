@@ -14,9 +14,8 @@
 typedef struct {
     char *disk;
     GVariant *params;
-    VbDomainDiskIotune tune;
-    VbDomainDef *next_live; /* what it was worked out with; NULL: only the stored one changes */
-    VbDomainDef *config;    /* to be stored; NULL: not */
+    VbDomainDiskIotune tune; /* of the running guest */
+    gboolean is_live, is_stored;
     QemuDone done;
     gpointer data;
 } Set;
@@ -54,32 +53,48 @@ check_disk(const VbDomainDisk *disk, GError **error)
     return TRUE;
 }
 
-/* (transfer full) @def with the new limits; @ret_tune has a name of its own */
-static VbDomainDef *
-make_next(QemuDomain *domain, const VbDomainDef *def, const QemuIotuneChange *change,
-          VbDomainDiskIotune *ret_tune, GError **error)
+/* What the disk of @def has then. @ret_tune: zeroed before; its name is its own */
+static gboolean
+work_out(const VbDomainDef *def, const QemuIotuneChange *change, gboolean is_live,
+         VbDomainDiskIotune *ret_tune, GError **error)
 {
-    const gboolean is_live = def == domain->live;
     const VbDomainDisk *disk = vb_domain_find_disk(def, change->name);
     VbDomainDiskIotune tune;
-    VbDomainDef *next;
     guint touched;
-    if (!disk) {
-        vb_error_set(error, VIR_ERR_INVALID_ARG,
-                     is_live ? "disk '%s' not found in domain"
-                             : "missing persistent configuration for disk '%s'",
-                     change->name);
-        return NULL;
-    }
+    if (!disk)
+        return vb_error_set(error, VIR_ERR_INVALID_ARG,
+                            is_live ? "disk '%s' not found in domain"
+                                    : "missing persistent configuration for disk '%s'",
+                            change->name);
     if (!check_disk(disk, error) || !qemu_iotune_read(change->params, &tune, &touched, error))
-        return NULL;
+        return FALSE;
     qemu_iotune_fill(&tune, vb_domain_disk_iotune(disk), touched);
     if (is_live && !qemu_iotune_check(&tune, touched, error))
-        return NULL;
+        return FALSE;
     qemu_iotune_copy(ret_tune, &tune);
-    next = vb_domain_copy(def);
-    write_tune(next, change->name, ret_tune);
-    return next;
+    return TRUE;
+}
+
+static gboolean
+write_config(VbDomainDef *next, gpointer data, GError **error)
+{
+    const Set *set = data;
+    const QemuIotuneChange change = {.name = set->disk, .params = set->params};
+    VbDomainDiskIotune tune = {0};
+    const gboolean is_known = work_out(next, &change, FALSE, &tune, error);
+    if (is_known)
+        write_tune(next, set->disk, &tune);
+    g_free(tune.group_name);
+    return is_known;
+}
+
+/* Returns: (transfer full): what the emulator is told; NULL: nothing, as an empty drive gets its limits with its medium */
+static char *
+make_arguments(const VbDomainDef *live, const Set *set)
+{
+    g_autoptr(VbDomainDef) next = vb_domain_copy(live);
+    write_tune(next, set->disk, &set->tune);
+    return qemu_command_iotune_arguments(vb_domain_find_disk(next, set->disk), TRUE);
 }
 
 static void
@@ -108,8 +123,6 @@ set_free(Set *set)
     g_free(set->disk);
     g_free(set->tune.group_name);
     g_variant_unref(set->params);
-    vb_domain_free(set->next_live);
-    vb_domain_free(set->config);
     g_free(set);
 }
 
@@ -119,13 +132,13 @@ on_set(QemuDomain *domain, GError *refusal, gpointer data)
 {
     Set *set = data;
     g_autoptr(GError) error = refusal ? g_error_copy(refusal) : NULL;
-    if (!error && set->next_live && domain->live) {
+    if (!error && set->is_live && domain->live) {
         write_tune(domain->live, set->disk, &set->tune);
         qemu_domain_save(domain);
         tell(domain, set->disk, set->params);
     }
-    if (!error && set->config)
-        (void)qemu_domain_store_config(domain, g_steal_pointer(&set->config), &error);
+    if (!error && set->is_stored)
+        (void)qemu_domain_change_config(domain, write_config, set, &error);
     set->done(domain, error, set->data);
     set_free(set);
 }
@@ -144,13 +157,13 @@ qemu_iotune_set(QemuDomain *domain, const QemuIotuneChange *change, QemuDone don
     set->data = data;
     if (qemu_check_flags(change->flags, QEMU_IOTUNE_IMPACT, "qemuDomainSetBlockIoTune", &error) &&
         qemu_domain_pick_defs(domain, change->flags, &live, &config, &error) &&
-        (!live || (set->next_live = make_next(domain, live, change, &set->tune, &error))) && config)
-        set->config = make_next(domain, config, change, &stored, &error);
-    if (!error && set->next_live)
-        arguments =
-            qemu_command_iotune_arguments(vb_domain_find_disk(set->next_live, set->disk), TRUE);
+        (!live || work_out(live, change, TRUE, &set->tune, &error)) &&
+        (!config || work_out(config, change, FALSE, &stored, &error)) && live)
+        arguments = make_arguments(live, set);
     g_free(stored.group_name);
-    if (error || !arguments) { /* an empty drive gets its limits with its medium */
+    set->is_live = live != NULL;
+    set->is_stored = config != NULL;
+    if (error || !arguments) {
         qemu_domain_finish_later(domain, error, on_set, set);
         return;
     }
