@@ -116,6 +116,22 @@ def test_set_on_a_guest_without_limits(stack, guest_xml):
 
 
 @needs["cpu"]
+@pytest.mark.skipif(MOUNTS.get("cpu", ("", 0))[1] != 1, reason="only groups of version 1 refuse this")
+def test_refused_by_the_kernel(stack, guest_xml):
+    """Of two limits the kernel refuses the second: the first is taken back, although there was none before."""
+    stack.define(definition(guest_xml, ""))
+    stack.virsh("start", NAME)
+    err = stack.virsh("schedinfo", NAME, "--live", "--config", "global_quota=20000", "vcpu_quota=80000", "cpu_shares=99",
+                      check=False).err
+    assert "Invalid argument" in err
+    assert value("cpu", "cpu.cfs_quota_us", "cpu.max") == ["-1"]
+    assert value("cpu", "cpu.shares", "cpu.weight") == ["1024"]
+    assert "quota" not in stack.virsh("dumpxml", NAME).out + stack.virsh("dumpxml", NAME, "--inactive").out
+    stack.virsh("schedinfo", NAME, "--live", "global_quota=90000", "vcpu_quota=80000")
+    assert value("cpu", "cpu.cfs_quota_us", "cpu.max", "vcpu1") == ["80000"]
+
+
+@needs["cpu"]
 def test_bad_requests(stack, guest_xml):
     stack.define(definition(guest_xml, "<cputune><shares>512</shares></cputune>"))
     stack.virsh("start", NAME)

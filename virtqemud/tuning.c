@@ -274,8 +274,75 @@ typedef struct {
     int kind;                   /* QemuTuningKind, EVERY_KIND */
     char *nodes, *nodes_before; /* of its memory; NULL: it may be anywhere */
     VbDomainDef *next;          /* what is to be */
-    VbDomainDef *before;        /* what was: set again when the kernel refuses; NULL: nothing */
+    VbDomainDef *before;        /* what was: set again when something is refused; NULL: nothing */
+    GError *refusal;
 } Work;
+
+/* what the kernel has where nobody said anything (Linux: Documentation/admin-guide/cgroup-v1, -v2) */
+enum { KERNEL_SHARES = 1024, KERNEL_WEIGHT = 100, KERNEL_PERIOD_US = 100000 };
+
+static void
+name_unlimited_cpu(VbDomainCputune *before, const VbDomainCputune *next, guint64 shares)
+{
+    const struct {
+        guint64 *period;
+        gint64 *quota;
+        guint64 next_period;
+        gint64 next_quota;
+    } bandwidths[] = {
+        {&before->period, &before->quota, next->period, next->quota},
+        {&before->global_period, &before->global_quota, next->global_period, next->global_quota},
+        {&before->emulator_period, &before->emulator_quota, next->emulator_period,
+         next->emulator_quota},
+        {&before->iothread_period, &before->iothread_quota, next->iothread_period,
+         next->iothread_quota},
+    };
+    if (next->has_shares && !before->has_shares) {
+        before->has_shares = TRUE;
+        before->shares = shares;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(bandwidths); i++) {
+        if (bandwidths[i].next_period && !*bandwidths[i].period)
+            *bandwidths[i].period = KERNEL_PERIOD_US;
+        if (bandwidths[i].next_quota && !*bandwidths[i].quota)
+            *bandwidths[i].quota = -1;
+    }
+}
+
+static void
+name_unlimited_io(VbDomainBlkiotune *before, const VbDomainBlkiotune *next)
+{
+    if (next->weight && !before->weight)
+        before->weight = KERNEL_WEIGHT;
+    VB_DOMAIN_EACH(VbDomainBlkioDevice, device, next->devices)
+    {
+        VbDomainBlkioDevice *free_one;
+        gboolean is_there = FALSE;
+        VB_DOMAIN_EACH(VbDomainBlkioDevice, old, before->devices)
+        {
+            is_there = is_there || g_strcmp0(old->path, device->path) == 0;
+        }
+        if (is_there)
+            continue;
+        free_one = vb_domain_list_add(&before->devices, g_new0(VbDomainBlkioDevice, 1));
+        free_one->path = g_strdup(device->path);
+    }
+}
+
+/* Says in @before that there was no limit where @next brings one: else nothing would take it away again. */
+static void
+name_unlimited(VbDomainDef *before, const VbDomainDef *next, const QemuCgroup *cgroup)
+{
+    if (next->cputune)
+        name_unlimited_cpu(VB_XML_NEED(before->cputune), next->cputune,
+                           cgroup->places[QEMU_CGROUP_CPU].is_v2 ? KERNEL_WEIGHT : KERNEL_SHARES);
+    if (next->blkiotune)
+        name_unlimited_io(VB_XML_NEED(before->blkiotune), next->blkiotune);
+    if (next->has_memtune_swap_hard && !before->has_memtune_swap_hard) {
+        before->has_memtune_swap_hard = TRUE;
+        before->memtune_swap_hard_kib = G_MAXUINT64;
+    }
+}
 
 /* @is_change: as in limit_memory() */
 static gboolean
@@ -311,19 +378,25 @@ run_work(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
         g_task_return_boolean(task, TRUE);
         return;
     }
-    if (work->before) {
-        (void)limit_kind(guest, work->before, work->next, work->kind, NULL);
-        if (work->kind == QEMU_TUNING_NUMA)
-            (void)limit_nodes(guest, work->nodes_before, TRUE, NULL);
-    }
     g_task_return_error(task, error);
 }
 
+/* As far as the kernel lets us: what was refused is told, not this. */
 static void
-work_end(QemuDomain *domain, GError *error, gpointer data)
+run_back(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-    Work *work = data;
-    work->done(domain, error, work->data);
+    const Work *work = data;
+    (void)limit_kind(&work->guest, work->before, work->next, work->kind, NULL);
+    if (work->kind == QEMU_TUNING_NUMA)
+        (void)limit_nodes(&work->guest, work->nodes_before, TRUE, NULL);
+    g_task_return_boolean(task, TRUE);
+}
+
+static void
+work_end(Work *work)
+{
+    work->done(work->domain, work->refusal, work->data);
+    g_clear_error(&work->refusal);
     qemu_domain_unref(work->domain);
     guest_clear(&work->guest);
     vb_domain_free(work->next);
@@ -331,6 +404,27 @@ work_end(QemuDomain *domain, GError *error, gpointer data)
     g_free(work->nodes);
     g_free(work->nodes_before);
     g_free(work);
+}
+
+static void
+on_back(GObject *source, GAsyncResult *result, gpointer data)
+{
+    work_end(data);
+}
+
+static void
+on_limited(QemuDomain *domain, GError *refusal, gpointer data)
+{
+    Work *work = data;
+    g_autoptr(GTask) task = NULL;
+    work->refusal = refusal ? g_error_copy(refusal) : NULL;
+    if (!refusal || !work->before) {
+        work_end(work);
+        return;
+    }
+    task = g_task_new(NULL, NULL, on_back, work);
+    g_task_set_task_data(task, work, NULL);
+    g_task_run_in_thread(task, run_back);
 }
 
 /* Weights are last: what they count among is systemd's, which may refuse. */
@@ -343,14 +437,15 @@ on_worked(GObject *source, GAsyncResult *result, gpointer data)
     const gboolean has_cpu = work->kind == EVERY_KIND || work->kind == QEMU_TUNING_SCHEDULER;
     const gboolean has_io = work->kind == EVERY_KIND || work->kind == QEMU_TUNING_BLKIO;
     if (!g_task_propagate_boolean(G_TASK(result), &error)) {
-        work_end(work->domain, error, work);
+        on_limited(work->domain, error, work);
         return;
     }
     qemu_confine_set_weights(work->domain, work->guest.cgroup->unit,
                              has_cpu && def->cputune && def->cputune->has_shares
                                  ? def->cputune->shares
                                  : 0,
-                             has_io && def->blkiotune ? def->blkiotune->weight : 0, work_end, work);
+                             has_io && def->blkiotune ? def->blkiotune->weight : 0, on_limited,
+                             work);
 }
 
 /* takes @next and @before */
@@ -370,6 +465,8 @@ work_begin(QemuDomain *domain, int kind, VbDomainDef *next, VbDomainDef *before,
     work->nodes = kind == QEMU_TUNING_NUMA && next->numatune ? g_strdup(next->numatune->nodeset)
                                                              : g_strdup(work->nodes_before);
     guest_take(&work->guest, domain);
+    if (before)
+        name_unlimited(before, next, work->guest.cgroup);
     g_task_set_task_data(task, work, NULL);
     g_task_run_in_thread(task, run_work);
 }
@@ -468,10 +565,17 @@ tell(QemuDomain *domain, QemuTuningKind kind, GVariant *params)
 typedef struct {
     QemuTuningKind kind;
     GVariant *params;
-    VbDomainDef *config; /* to be stored; NULL: not */
+    gboolean is_stored;
     QemuDone done;
     gpointer data;
 } Set;
+
+static gboolean
+write_config(VbDomainDef *next, gpointer data, GError **error)
+{
+    const Set *set = data;
+    return qemu_tuning_write(set->kind, next, set->params, error);
+}
 
 /* The running guest was first: what the kernel refused is not kept. */
 static void
@@ -485,40 +589,49 @@ on_set(QemuDomain *domain, GError *refusal, gpointer data)
         qemu_domain_save(domain);
         tell(domain, set->kind, params);
     }
-    if (!error && set->config)
-        (void)qemu_domain_store_config(domain, g_steal_pointer(&set->config), &error);
-    vb_domain_free(set->config);
+    if (!error && set->is_stored)
+        (void)qemu_domain_change_config(domain, write_config, set, &error);
     set->done(domain, error, set->data);
+}
+
+/* Nothing is changed: whether @def takes the change. Returns: (transfer full): with it */
+static VbDomainDef *
+make_next(const VbDomainDef *def, const QemuTuningChange *change, GError **error)
+{
+    g_autoptr(VbDomainDef) next = vb_domain_copy(def);
+    return qemu_tuning_write(change->kind, next, change->params, error) ? g_steal_pointer(&next)
+                                                                        : NULL;
+}
+
+static gboolean
+check_change(QemuDomain *domain, const QemuTuningChange *change, VbDomainDef **ret_live,
+             VbDomainDef **ret_config, GError **error)
+{
+    return qemu_check_flags(change->flags, IMPACT, kinds[change->kind].set, error) &&
+           qemu_domain_pick_defs(domain, change->flags, ret_live, ret_config, error) &&
+           qemu_tuning_check(change->kind, change->params, error) &&
+           (!*ret_live || check_live(domain, change->kind, error)) &&
+           (change->kind != QEMU_TUNING_NUMA ||
+            qemu_tuning_check_numa(domain, *ret_live, change->params, error));
 }
 
 void
 qemu_tuning_set(QemuDomain *domain, const QemuTuningChange *change, QemuDone done, gpointer data)
 {
-    VbDomainDef *live = NULL, *config = NULL;
-    g_autoptr(VbDomainDef) next_live = NULL;
+    VbDomainDef *live = NULL, *config = NULL, *next = NULL;
     g_autoptr(VbDomainDef) next_config = NULL;
     GError *error = NULL;
     Set *set;
-    if (qemu_check_flags(change->flags, IMPACT, kinds[change->kind].set, &error) &&
-        qemu_domain_pick_defs(domain, change->flags, &live, &config, &error) &&
-        qemu_tuning_check(change->kind, change->params, &error) &&
-        (!live || check_live(domain, change->kind, &error)) &&
-        (change->kind != QEMU_TUNING_NUMA ||
-         qemu_tuning_check_numa(domain, live, change->params, &error))) {
-        next_live = live ? vb_domain_copy(live) : NULL;
-        next_config = config ? vb_domain_copy(config) : NULL;
-    }
-    if (error ||
-        (next_live && !qemu_tuning_write(change->kind, next_live, change->params, &error)) ||
-        (next_config && !qemu_tuning_write(change->kind, next_config, change->params, &error)) ||
-        (!next_live && !qemu_domain_store_config(domain, g_steal_pointer(&next_config), &error)) ||
-        !next_live) {
+    if (check_change(domain, change, &live, &config, &error) &&
+        (!config || (next_config = make_next(config, change, &error))) && live)
+        next = make_next(live, change, &error);
+    if (!next) {
+        if (!error)
+            (void)qemu_domain_store_config(domain, g_steal_pointer(&next_config), &error);
         qemu_domain_finish_later(domain, error, done, data);
         return;
     }
     set = g_new(Set, 1);
-    *set = (Set){change->kind, g_variant_ref(change->params), g_steal_pointer(&next_config), done,
-                 data};
-    work_begin(domain, (int)change->kind, g_steal_pointer(&next_live), vb_domain_copy(live), on_set,
-               set);
+    *set = (Set){change->kind, g_variant_ref(change->params), config != NULL, done, data};
+    work_begin(domain, (int)change->kind, next, vb_domain_copy(live), on_set, set);
 }
