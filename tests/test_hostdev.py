@@ -7,8 +7,10 @@ import json
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
+import xml.etree.ElementTree as ET
 
 import pytest
 from gi.repository import GLib
@@ -273,6 +275,14 @@ def plug(stack, command, guest, xml, *args, **kwargs):
     return stack.virsh(command, guest, path, *args, **kwargs)
 
 
+def start_plugging(stack, guest, xml):
+    """The same for what takes its time."""
+    path = stack.path("device.xml")
+    with open(path, "w") as f:
+        f.write(xml)
+    return subprocess.Popen(["virsh", "-q", "attach-device", guest, path, "--live"], env=stack.env, stderr=subprocess.PIPE, text=True)
+
+
 def comes_back(host, address=ONE):
     wait_for(lambda: host.driver(address) == "igb", 20, "the driver's return to " + address)
 
@@ -408,6 +418,38 @@ def test_plugged_in_vain(guests):
     assert holders(stack) == [(ONE, "QEMU", "vm")] and host.driver(ONE) == "vfio-pci"
     result = plug(stack, "detach-device", "vm", pci(TWO), "--live", check=False)
     assert "device not found: host pci device %s not found" % TWO in result.err, result
+
+
+@pytest.mark.parametrize("is_held_up", [False, True], ids=["under way", "waiting"])
+def test_gone_while_it_is_plugged(guests, is_held_up):
+    """A guest that nobody stored ends before its new device is there: the device comes back, and nobody else suffers."""
+    guests("bystander")
+    stack, host = guests.stack, guests.host
+    xml = ET.fromstring(stack.virsh("dumpxml", "bystander").out)
+    xml.find("name").text = "passing"
+    xml.remove(xml.find("uuid"))
+    path = stack.path("passing.xml")
+    ET.ElementTree(xml).write(path)
+    stack.virsh("create", path)
+    daemon = stack.pid("virtqemud")
+    open(host.log + ".slow", "w").close()
+    conn = stack.open()
+    detach = threading.Thread(target=conn.nodeDeviceLookupByName(name_of(ONE)).dettach)
+    if is_held_up:
+        detach.start()
+        wait_for(lambda: "another operation" in stack.virsh("nodedev-reset", name_of(ONE), check=False).err, 20, "the driver")
+    attach = start_plugging(stack, "passing", pci(ONE))
+    wait_for(lambda: debts(stack) == ["passing"] and (is_held_up or holders(stack)), 20, "the device to be asked for")
+    stack.virsh("destroy", "passing")
+    assert "passing" not in stack.virsh("list", "--all", "--name").out.split()
+    os.unlink(host.log + ".slow")
+    _, words = attach.communicate(timeout=20)
+    assert attach.returncode == 1 and "domain is not running" in words, words
+    if is_held_up:
+        detach.join(20)
+    conn.close()
+    wait_for(lambda: not debts(stack) and not holders(stack), 20, "the claims to go")
+    assert host.driver(ONE) == ("vfio-pci" if is_held_up else "igb") and stack.pid("virtqemud") == daemon
 
 
 def test_unplugged(guests):

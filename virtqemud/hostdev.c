@@ -23,6 +23,7 @@ typedef struct {
     gboolean is_ended; /* the guest is gone: everything is to come back */
     gboolean is_asked; /* that it comes back; the answer is under way */
     gboolean is_again; /* it took some after that was asked */
+    guint n_taking;    /* what is asked for, and not answered: it comes back when it is there */
     guint timer, delay_ms;
 } Holder;
 
@@ -162,6 +163,7 @@ ask(QemuManager *manager, const QemuHandOver *request, QemuHandedOver done, gpoi
 
 typedef struct {
     QemuDomain *domain; /* a reference */
+    Holder *holder;     /* of n_taking: it stays */
     QemuDone done;
     gpointer data;
 } Taking;
@@ -172,6 +174,9 @@ on_taken(const GError *error, gpointer data)
     Taking *taking = data;
     g_autoptr(QemuDomain) domain = taking->domain;
     g_autoptr(GError) copy = error ? g_error_copy(error) : NULL;
+    taking->holder->n_taking--;
+    if (taking->holder->is_ended)
+        ask_back(taking->holder);
     taking->done(domain, copy, taking->data);
     g_free(taking);
 }
@@ -187,6 +192,8 @@ take(QemuDomain *domain, GVariant *devices, QemuDone done, gpointer data)
     else if (hold(domain, &error)) {
         Taking *taking = g_new0(Taking, 1);
         taking->domain = qemu_domain_ref(domain);
+        taking->holder = g_hash_table_lookup(domain->manager->holders, domain->name);
+        taking->holder->n_taking++;
         taking->done = done;
         taking->data = data;
         ask(domain->manager, &request, on_taken, taking);
@@ -259,11 +266,11 @@ qemu_hostdevs_return_one(QemuDomain *domain, int class, gpointer device)
     g_variant_builder_init(&builder, G_VARIANT_TYPE("a(sb)"));
     gboolean is_pci = add_device(&builder, class, device);
     g_autoptr(GVariant) devices = g_variant_ref_sink(g_variant_builder_end(&builder));
-    if (is_pci) {
+    if (is_pci && domain->manager) { /* else the guest is gone: all was asked back */
         g_variant_get_child(devices, 0, "(&sb)", &addresses[0], NULL);
         const QemuHandOver request = {.domain = domain->name, .addresses = addresses};
         ask(domain->manager, &request, on_returned_one, g_strdup(domain->name));
-    } else if (class == VB_DOMAIN_CLASS_HOSTDEV) {
+    } else if (!is_pci && class == VB_DOMAIN_CLASS_HOSTDEV) {
         qemu_hostdev_return_local(domain, device);
     }
 }
@@ -319,7 +326,7 @@ ask_back(Holder *holder)
 {
     static const char *const all[] = {NULL};
     const QemuHandOver request = {.domain = holder->name, .addresses = all};
-    if (holder->is_asked)
+    if (holder->is_asked || holder->n_taking > 0)
         return;
     holder->is_asked = TRUE;
     ask(holder->manager, &request, on_returned, holder);
