@@ -380,6 +380,25 @@ def test_a_guest_that_ends_while_nobody_watches(guests):
     wait_for(lambda: not debts(stack) and not holders(stack), 20, "the claims to go")
 
 
+def test_a_daemon_that_ends_leaves_the_debt(guests):
+    """Asked for, and not yet answered when virtqemud is told to end: the next one asks again."""
+    guests("vm", pci(ONE))
+    stack, host = guests.stack, guests.host
+    stack.virsh("start", "vm")
+    open(host.log + ".slow", "w").close()
+    stack.virsh("destroy", "vm")
+    stack.kill("virtqemud", signal.SIGTERM)
+    assert debts(stack) == ["vm"]
+    pid = stack.pid("virtnodedevd")
+    os.kill(pid, signal.SIGKILL)        # it dies when the driver has let go
+    os.unlink(host.log + ".slow")
+    wait_for(lambda: stack.pid("virtnodedevd") != pid, 20, "the end of virtnodedevd")
+    assert host.driver(ONE) != "igb"
+    stack.virsh("list")
+    comes_back(host)
+    wait_for(lambda: not debts(stack) and not holders(stack), 20, "the claims to go")
+
+
 def test_killed_while_it_starts(host, make_stack, guest_xml):
     stack = make_stack(options=("--sysfs", host.sysfs), env={"VIRTBUS_CRASH_AT": "start-begin"})
     stack.define(guest_xml("vm", devices=pci(ONE), plain=True).replace("/usr/bin/qemu-system-x86_64", EMULATOR))

@@ -284,11 +284,12 @@ on_retry(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-/* A refusal of the kernel is final: trying again would change nothing. */
+/* A refusal of the kernel is final: trying again would change nothing. ABORTED: this daemon ends, the next one asks. */
 static gboolean
 may_work_later(const GError *error)
 {
-    static const int codes[] = {VIR_ERR_RPC, VIR_ERR_OPERATION_INVALID, VIR_ERR_OPERATION_TIMEOUT};
+    static const int codes[] = {VIR_ERR_RPC, VIR_ERR_OPERATION_INVALID, VIR_ERR_OPERATION_TIMEOUT,
+                                VIR_ERR_OPERATION_ABORTED};
     for (guint i = 0; i < G_N_ELEMENTS(codes); i++)
         if (vb_error_matches(error, codes[i]))
             return TRUE;
