@@ -3,6 +3,7 @@
 (nodedev/pci_kernel.py); the daemons, the calls between them and the emulator are real. A guest that drives a real
 device is in tests/machine/pci."""
 
+import glob
 import json
 import os
 import re
@@ -469,6 +470,20 @@ def test_gone_while_it_is_plugged(guests, is_held_up):
     conn.close()
     wait_for(lambda: not debts(stack) and not holders(stack), 20, "the claims to go")
     assert host.driver(ONE) == ("vfio-pci" if is_held_up else "igb") and stack.pid("virtqemud") == daemon
+
+
+def test_not_plugged_without_a_monitor(guests):
+    """The emulator could not be told: the device stays where it is."""
+    guests("vm")
+    stack, host = guests.stack, guests.host
+    stack.virsh("start", "vm")
+    socket, = glob.glob(stack.path("var/lib/libvirt/qemu/domain-*-vm/monitor.sock"))
+    os.rename(socket, socket + ".away")
+    stack.kill("virtqemud")
+    result = plug(stack, "attach-device", "vm", pci(ONE), "--live", check=False)
+    assert "operation failed: the monitor of domain 'vm' is not connected" in result.err, result
+    assert host.happened() == [] and not debts(stack) and not holders(stack)
+    os.rename(socket + ".away", socket)
 
 
 def test_unplugged(guests):

@@ -343,6 +343,14 @@ fail(QemuPlug *plug, GError *error)
     qemu_plug_finish(plug, error);
 }
 
+/* before a device of the host is taken, and again when it is there */
+static gboolean
+check_monitor(const QemuDomain *domain, GError **error)
+{
+    return domain->qmp || vb_error_set(error, VIR_ERR_OPERATION_FAILED,
+                                       "the monitor of domain '%s' is not connected", domain->name);
+}
+
 /* The host's device is the guest's by now. */
 static void
 on_taken(QemuDomain *domain, GError *failure, gpointer data)
@@ -358,14 +366,11 @@ on_taken(QemuDomain *domain, GError *failure, gpointer data)
         g_clear_error(&error);
         return;
     }
-    if (!error && qemu_domain_check_active(domain, &error) && domain->qmp &&
+    if (!error && qemu_domain_check_active(domain, &error) && check_monitor(domain, &error) &&
         make_plan(plug, steps, names, &error)) {
         qemu_plug_execute(plug, g_steal_pointer(&steps), on_added);
         return;
     }
-    if (!error)
-        vb_error_set(&error, VIR_ERR_OPERATION_FAILED,
-                     "the monitor of domain '%s' is not connected", domain->name);
     fail(plug, error);
 }
 
@@ -378,7 +383,7 @@ qemu_plug_attach(QemuPlug *plug)
         qemu_plug_change_medium(plug, drive);
         return;
     }
-    if (!check_class(plug->device, &error)) {
+    if (!check_class(plug->device, &error) || !check_monitor(plug->domain, &error)) {
         fail(plug, error);
         return;
     }
