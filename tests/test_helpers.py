@@ -366,6 +366,38 @@ def test_a_guest_mounts_a_folder(stack, connection, guest_xml, guest_kernel, tmp
     assert holder(pidfile) == 0 and leftovers(stack) == []
 
 
+@needs_swtpm
+@needs_virtiofsd
+@pytest.mark.parametrize("is_stored", [True, False], ids=["stored", "transient"])
+def test_found_again_without_a_status_file(stack, connection, plain, tmp_path, is_stored):
+    """The file cannot be read any more: what serves a guest that lives is left to it, and ends with it."""
+    text = plain("spoiled", share(tmp_path) + tpm(), SHARED)
+    domain = connection.defineXML(text) if is_stored else None
+    if domain:
+        domain.createWithFlags(PAUSED)
+    else:
+        domain = connection.createXML(text, PAUSED)
+    emulator, pidfile, where = stack.emulator_pid("spoiled"), fs_pidfile(stack, domain), Tpm(stack, domain)
+    helpers = (holder(pidfile), where.pid)
+    assert all(helpers)
+    stack.kill("virtqemud")
+    with open(stack.path("/run/libvirt/qemu/spoiled.xml"), "wb") as f:
+        f.write(b"\0garbage{<" * 100)
+    assert ("spoiled" in stack.virsh("list", "--all", "--name").out.split()) == is_stored
+    assert (holder(pidfile), where.pid) == helpers and stack.emulator_pid("spoiled") == emulator
+    if is_stored:
+        wait_for(lambda: stack.virsh("domstate", "spoiled").out.strip() == "paused", 20, "the true state")
+        stack.virsh("destroy", "spoiled")
+    else:
+        stack.kill("virtqemud")
+        os.kill(emulator, signal.SIGKILL)
+        stack.virsh("list")
+    wait_for(lambda: not os.path.exists(pidfile) and not any(os.path.exists("/proc/%d" % pid) for pid in helpers), 10,
+             "end of the helpers")
+    if is_stored:
+        assert leftovers(stack) == []
+
+
 @needs_virtiofsd
 def test_options_of_a_share(stack, connection, plain, tmp_path):
     source = tmp_path / "a,b"

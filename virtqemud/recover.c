@@ -8,9 +8,12 @@
 #include "hostdev.h"
 #include "monitor.h"
 #include "perf.h"
+#include "prepare.h"
 #include "save.h"
 #include "status.h"
 #include "store/store.h"
+#include "tpm.h"
+#include "virtiofs.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -260,13 +263,13 @@ recover_guest(QemuManager *manager, QemuStatus *status)
 
 /* the number in the name of its folder, "domain-7-NAME"; -1: none */
 static int
-find_id(QemuManager *manager, const QemuDomain *domain)
+find_id(QemuManager *manager, const char *guest)
 {
     g_autoptr(GDir) dir = g_dir_open(manager->lib_dir, 0, NULL);
     const char *name;
 
     while (dir && (name = g_dir_read_name(dir))) {
-        QemuDomain asked = *domain;
+        QemuDomain asked = {.name = (char *)guest};
         char *end = NULL;
         g_autofree char *wanted = NULL, *path = NULL;
 
@@ -296,7 +299,7 @@ recover_without_status(QemuManager *manager, const char *file)
     if (!domain || !domain->config || domain->live ||
         probe(manager, pidfile, domain->uuid_text, &pid) != QEMU_PROCESS_ALIVE)
         return FALSE;
-    domain->id = find_id(manager, domain);
+    domain->id = find_id(manager, name);
     if (domain->id < 0)
         return FALSE;
     domain->live = vb_domain_copy(domain->config);
@@ -308,10 +311,28 @@ recover_without_status(QemuManager *manager, const char *file)
     domain->facts->balloon_kib = domain->live->current_memory_kib;
     folder = qemu_manager_domain_dir(manager, domain);
     domain->monitor_path = g_build_filename(folder, "monitor.sock", NULL);
-    g_ptr_array_add(domain->owed, g_strconcat("dir ", folder, NULL));
+    qemu_domain_owe(domain, "dir", folder);
+    qemu_tpm_owe(domain);
+    qemu_virtiofs_owe(domain);
     qemu_manager_take_id(manager, domain);
     resume_watch(domain, pid, &replay, FALSE);
     return TRUE;
+}
+
+/* "7-NAME-", as the pid files of programs beside that guest begin; NULL: its emulator does not live */
+static char *
+find_prefix(QemuManager *manager, const char *file)
+{
+    g_autofree char *name = g_strndup(file, strlen(file) - strlen(".xml"));
+    g_autofree char *pidfile = qemu_manager_pidfile_path(manager, name);
+    g_autofree char *short_name = NULL;
+    const QemuDomain asked = {.manager = manager, .name = name, .id = find_id(manager, name)};
+    pid_t pid = 0;
+
+    if (asked.id < 0 || probe(manager, pidfile, NULL, &pid) != QEMU_PROCESS_ALIVE)
+        return NULL;
+    short_name = qemu_prepare_short_name(&asked);
+    return g_strconcat(short_name, "-", NULL);
 }
 
 /* ---- pid files without a guest: the daemon died before it wrote a status file, or after it removed one ---- */
@@ -332,15 +353,25 @@ is_owed(QemuManager *manager, const char *pidfile)
     return FALSE;
 }
 
+static gboolean
+is_spared(const GPtrArray *prefixes, const char *name)
+{
+    for (guint i = 0; i < prefixes->len; i++) {
+        if (g_str_has_prefix(name, prefixes->pdata[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static void
-sweep_pidfile(QemuManager *manager, const char *name)
+sweep_pidfile(QemuManager *manager, const char *name, const GPtrArray *spared)
 {
     g_autofree char *path = qemu_manager_pidfile_path(manager, name);
     g_autofree char *status = qemu_manager_status_path(manager, name);
     pid_t pid = 0;
-    /* a status file that is still there could not be read: its guest is left alone */
+    /* a status file that is still there could not be read: its guest is left alone, and what serves it */
     if (strcmp(name, "driver") == 0 || g_file_test(status, G_FILE_TEST_EXISTS) ||
-        is_owed(manager, path))
+        is_owed(manager, path) || is_spared(spared, name))
         return;
     if (probe(manager, path, NULL, &pid) == QEMU_PROCESS_ALIVE)
         (void)kill(pid, SIGKILL); /* the lock says that it is ours, and that it lives */
@@ -348,13 +379,13 @@ sweep_pidfile(QemuManager *manager, const char *name)
 }
 
 static void
-sweep_pidfiles(QemuManager *manager)
+sweep_pidfiles(QemuManager *manager, const GPtrArray *spared)
 {
     g_autoptr(GPtrArray) names = vb_store_list(manager->run_dir, ".pid", NULL);
     for (guint i = 0; names && i < names->len; i++) {
         g_autofree char *name =
             g_strndup(names->pdata[i], strlen(names->pdata[i]) - strlen(".pid"));
-        sweep_pidfile(manager, name);
+        sweep_pidfile(manager, name, spared);
     }
 }
 
@@ -368,11 +399,15 @@ void
 qemu_manager_recover(QemuManager *manager)
 {
     g_autoptr(GPtrArray) names = vb_store_list(manager->run_dir, ".xml", NULL);
+    g_autoptr(GPtrArray) spared = g_ptr_array_new_with_free_func(g_free);
     vb_store_sweep(manager->run_dir);
     for (guint i = 0; names && i < names->len; i++) {
         g_autofree char *path = g_build_filename(manager->run_dir, names->pdata[i], NULL);
         g_autoptr(GError) error = NULL;
         g_autoptr(QemuStatus) status = qemu_status_read(path, &error);
+        char *prefix = status ? NULL : find_prefix(manager, names->pdata[i]);
+        if (prefix)
+            g_ptr_array_add(spared, prefix);
         if (status)
             recover_guest(manager, status);
         else if (recover_without_status(manager, names->pdata[i]))
@@ -380,7 +415,7 @@ qemu_manager_recover(QemuManager *manager)
         else
             g_warning("status file %s is left alone: %s", path, error->message);
     }
-    sweep_pidfiles(manager);
+    sweep_pidfiles(manager, spared);
     qemu_snapshots_recover_all(manager);
     qemu_hostdevs_recover(manager);
 }

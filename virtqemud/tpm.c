@@ -122,6 +122,25 @@ make_folders(const Paths *paths, GError **error)
            vb_store_mkdir(run, 0770, error) && vb_store_mkdir(log, 0711, error);
 }
 
+static void
+owe(QemuDomain *domain, const Paths *paths)
+{
+    qemu_domain_owe(domain, "file", paths->socket);
+    qemu_domain_owe(domain, "process", paths->pidfile);
+    qemu_domain_owe(domain, "process", paths->setup_pidfile);
+}
+
+void
+qemu_tpm_owe(QemuDomain *domain)
+{
+    const VbDomainTpm *tpm = find_emulated(domain->live);
+    g_auto(Paths) paths = {0};
+    if (!tpm)
+        return;
+    paths_init(&paths, domain, tpm);
+    owe(domain, &paths);
+}
+
 gboolean
 qemu_tpm_prepare(QemuDomain *domain, GError **error)
 {
@@ -137,9 +156,7 @@ qemu_tpm_prepare(QemuDomain *domain, GError **error)
     paths_init(&paths, domain, tpm);
     if (!has_state(&paths, tpm) && !domain->starting->image)
         qemu_domain_owe(domain, "tpm", paths.state);
-    qemu_domain_owe(domain, "file", paths.socket);
-    qemu_domain_owe(domain, "process", paths.pidfile);
-    qemu_domain_owe(domain, "process", paths.setup_pidfile);
+    owe(domain, &paths);
     return make_folders(&paths, error);
 }
 

@@ -5,6 +5,7 @@
 
 /* Folders and the socket; what is made, and what will run, is owed. */
 gboolean qemu_tpm_prepare(QemuDomain *domain, GError **error);
+void qemu_tpm_owe(QemuDomain *domain); /* of a guest that was found running: what runs for it */
 /* Makes the state when there is none and starts swtpm. TRUE: start->awaits_helper is set and qemu_launch_go_on() comes; FALSE: with
  * @error set, or nothing is to be waited for */
 gboolean qemu_tpm_start(QemuTransition *start, GError **error);

@@ -118,13 +118,27 @@ log_path(const QemuDomain *domain, const VbDomainFilesystem *fs)
 
 /* ---- before the start ---- */
 
-gboolean
-qemu_virtiofs_prepare(QemuDomain *domain, GError **error)
+void
+qemu_virtiofs_owe(QemuDomain *domain)
 {
     VB_DOMAIN_EACH(VbDomainFilesystem, fs, domain->live->filesystems)
     {
         g_autofree char *socket = NULL, *pidfile = NULL;
 
+        if (!is_ours(fs))
+            continue;
+        socket = socket_path(domain, fs);
+        pidfile = pidfile_path(domain, fs);
+        qemu_domain_owe(domain, "file", socket);
+        qemu_domain_owe(domain, "process", pidfile);
+    }
+}
+
+gboolean
+qemu_virtiofs_prepare(QemuDomain *domain, GError **error)
+{
+    VB_DOMAIN_EACH(VbDomainFilesystem, fs, domain->live->filesystems)
+    {
         if (!is_ours(fs))
             continue;
         if (domain->manager->is_session)
@@ -134,11 +148,8 @@ qemu_virtiofs_prepare(QemuDomain *domain, GError **error)
             return vb_error_set(error, VIR_ERR_INTERNAL_ERROR,
                                 "the virtiofs export directory '%s' does not exist",
                                 fs->source_dir ? fs->source_dir : "");
-        socket = socket_path(domain, fs);
-        pidfile = pidfile_path(domain, fs);
-        qemu_domain_owe(domain, "file", socket);
-        qemu_domain_owe(domain, "process", pidfile);
     }
+    qemu_virtiofs_owe(domain);
     return TRUE;
 }
 

@@ -12,4 +12,6 @@ gboolean qemu_virtiofs_is_open(const VbDomainDef *def); /* there is something to
 /* Checks the folders; what will be made and run is owed.
  * Errors: INTERNAL_ERROR a folder is not there; CONFIG_UNSUPPORTED in a session */
 gboolean qemu_virtiofs_prepare(QemuDomain *domain, GError **error);
+void
+qemu_virtiofs_owe(QemuDomain *domain); /* of a guest that was found running: what runs for it */
 gboolean qemu_virtiofs_start(QemuDomain *domain, GError **error);
