@@ -3,6 +3,7 @@
 (nodedev/pci_kernel.py); the daemons, the calls between them and the emulator are real. A guest that drives a real
 device is in tests/machine/pci."""
 
+import contextlib
 import glob
 import json
 import os
@@ -182,6 +183,31 @@ class Asking:
     def wait(self):
         wait_for(lambda: (GLib.MainContext.default().iteration(False), len(self.answers) == self.n)[1], 20, "all answers")
         return self.answers
+
+
+@contextlib.contextmanager
+def unreadable(path):
+    """A file that is longer than any daemon reads; its lines are as they were afterwards."""
+    with open(path, "a") as f:
+        length = f.tell()
+        f.write("\n" * (1024 * 1024 + 1))
+    yield
+    os.truncate(path, length)
+
+
+def test_claims_that_cannot_be_read(pair):
+    """Nobody is given anything while it is not known who has what."""
+    stack, host = pair
+    assign(stack, "guest", ONE)
+    os.kill(stack.pid("virtnodedevd"), signal.SIGSTOP)
+    with unreadable(stack.path("run/virtbus/virtnodedevd.claims")):
+        stack.kill("virtnodedevd")
+        with pytest.raises(GLib.Error):
+            assign(stack, "other", TWO)
+        assert "cannot read file '%s'" % stack.path("run/virtbus/virtnodedevd.claims") in stack.log("virtnodedevd")
+    assert holders(stack) == [(ONE, "QEMU", "guest")] and host.driver(TWO) == "igb"
+    release(stack, "guest")
+    assert host.driver(ONE) == "igb"
 
 
 def test_one_after_the_other(pair):
@@ -398,6 +424,28 @@ def test_a_daemon_that_ends_leaves_the_debt(guests):
     stack.virsh("list")
     comes_back(host)
     wait_for(lambda: not debts(stack) and not holders(stack), 20, "the claims to go")
+
+
+def test_debts_that_cannot_be_read(guests):
+    """What is owed stays written down, and no guest takes devices, until it can be read again."""
+    guests("vm", pci(ONE))
+    guests("other", pci(TWO))
+    stack, host = guests.stack, guests.host
+    stack.virsh("start", "vm")
+    emulator, daemon = stack.emulator_pid("vm"), stack.pid("virtqemud")
+    os.kill(daemon, signal.SIGSTOP)
+    os.kill(emulator, signal.SIGKILL)
+    path = stack.path("run/libvirt/qemu/virtbus-hostdevs")
+    with unreadable(path):
+        os.kill(daemon, signal.SIGKILL)
+        wait_for(lambda: stack.pid("virtqemud") != daemon, 20, "the end of virtqemud")
+        words = "cannot read file '%s'" % path
+        assert words in stack.virsh("start", "other", check=False).err
+        assert words in stack.log("virtqemud")
+        assert debts(stack) == ["vm"] and holders(stack) == [(ONE, "QEMU", "vm")] and host.driver(TWO) == "igb"
+    stack.virsh("start", "other")
+    comes_back(host)
+    wait_for(lambda: debts(stack) == ["other"] and holders(stack) == [(TWO, "QEMU", "other")], 20, "the claims to go")
 
 
 def test_killed_while_it_starts(host, make_stack, guest_xml):

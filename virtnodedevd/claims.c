@@ -42,18 +42,23 @@ read_line(NodedevManager *manager, const char *line)
     nodedev_claims_add(manager, words[0], &holder)->is_owed = g_str_equal(words[1], "1");
 }
 
-void
-nodedev_claims_load(NodedevManager *manager)
+gboolean
+nodedev_claims_load(NodedevManager *manager, GError **error)
 {
     g_autofree char *path = path_of(manager);
     g_autofree char *text = NULL;
-    gsize length;
+    g_autoptr(GError) why = NULL;
     manager->claims = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, claim_free);
-    if (!vb_store_read(path, MAX_CLAIMS, &text, &length, NULL))
-        return;
+    if (!vb_store_read(path, MAX_CLAIMS, &text, NULL, &why)) {
+        if (g_strcmp0(vb_error_get_reason(why), "FileMissing") == 0)
+            return TRUE;
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (guint i = 0; lines[i]; i++)
         read_line(manager, lines[i]);
+    return TRUE;
 }
 
 void

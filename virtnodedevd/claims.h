@@ -14,7 +14,8 @@ typedef struct {
     gboolean is_owed; /* its own driver gets it back when the guest is done with it */
 } NodedevClaim;
 
-void nodedev_claims_load(NodedevManager *manager);
+/* FALSE: they cannot be read, and who has what is not known; the file is left as it is. Errors: SYSTEM_ERROR */
+gboolean nodedev_claims_load(NodedevManager *manager, GError **error);
 void nodedev_claims_free(NodedevManager *manager);
 /* FALSE: they could not be written */
 gboolean nodedev_claims_save(NodedevManager *manager, GError **error);

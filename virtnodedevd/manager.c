@@ -555,13 +555,12 @@ nodedev_manager_new(const char *root, const char *sysfs, const char *procfs, GEr
     manager->waits = g_ptr_array_new();
     manager->backend = manager->host.is_real ? nodedev_backend_udev_new(&manager->host)
                                              : nodedev_backend_tree_new(&manager->host);
-    if (vb_store_mkdir(folder, 0755, error))
+    if (vb_store_mkdir(folder, 0755, error) && nodedev_claims_load(manager, error))
         manager->events = vb_events_open(log, error);
     if (!manager->events) {
         nodedev_manager_free(manager);
         return NULL;
     }
-    nodedev_claims_load(manager);
     vb_events_subscribe(manager->events, on_event, manager);
     return manager;
 }

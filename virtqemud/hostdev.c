@@ -28,6 +28,7 @@ typedef struct {
 } Holder;
 
 static void ask_back(Holder *holder);
+static void end(Holder *holder);
 
 /* ---- the table and its file ---- */
 
@@ -54,21 +55,6 @@ qemu_hostdevs_free(QemuManager *manager)
     g_clear_pointer(&manager->holders, g_hash_table_unref);
 }
 
-static gboolean
-write_file(QemuManager *manager, GError **error)
-{
-    g_autofree char *path = g_build_filename(manager->run_dir, FILE_NAME, NULL);
-    g_autoptr(GString) text = g_string_new(NULL);
-    GHashTableIter iter;
-    gpointer name;
-    g_hash_table_iter_init(&iter, table_of(manager));
-    while (g_hash_table_iter_next(&iter, &name, NULL))
-        g_string_append_printf(text, "%s\n", (const char *)name);
-    if (text->len == 0)
-        return vb_store_remove(path, error);
-    return vb_store_write_volatile(path, text->str, text->len, 0600, error);
-}
-
 static Holder *
 add_holder(QemuManager *manager, const char *name)
 {
@@ -80,6 +66,51 @@ add_holder(QemuManager *manager, const char *name)
     holder->name = g_strdup(name);
     g_hash_table_insert(manager->holders, holder->name, holder);
     return holder;
+}
+
+/* What the last daemon wrote down. Until it can be read nothing may replace it: it is all that is known of what is owed.
+ * Errors: SYSTEM_ERROR */
+static gboolean
+read_file(QemuManager *manager, GError **error)
+{
+    g_autofree char *path = g_build_filename(manager->run_dir, FILE_NAME, NULL);
+    g_autoptr(GError) why = NULL;
+    g_autofree char *text = NULL;
+    if (manager->has_read_holders)
+        return TRUE;
+    if (!vb_store_read(path, MAX_FILE, &text, NULL, &why) &&
+        g_strcmp0(vb_error_get_reason(why), "FileMissing") != 0) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    manager->has_read_holders = TRUE;
+    g_auto(GStrv) names = g_strsplit(text ? text : "", "\n", -1);
+    for (guint i = 0; names[i]; i++) {
+        const QemuDomain *domain = g_hash_table_lookup(manager->by_name, names[i]);
+        if (!*names[i])
+            continue;
+        Holder *holder = add_holder(manager, names[i]);
+        if (!domain || !domain->live)
+            end(holder);
+    }
+    return TRUE;
+}
+
+static gboolean
+write_file(QemuManager *manager, GError **error)
+{
+    g_autofree char *path = g_build_filename(manager->run_dir, FILE_NAME, NULL);
+    g_autoptr(GString) text = g_string_new(NULL);
+    GHashTableIter iter;
+    gpointer name;
+    if (!read_file(manager, error))
+        return FALSE;
+    g_hash_table_iter_init(&iter, table_of(manager));
+    while (g_hash_table_iter_next(&iter, &name, NULL))
+        g_string_append_printf(text, "%s\n", (const char *)name);
+    if (text->len == 0)
+        return vb_store_remove(path, error);
+    return vb_store_write_volatile(path, text->str, text->len, 0600, error);
 }
 
 static void
@@ -380,25 +411,12 @@ note_guest(QemuDomain *domain)
 void
 qemu_hostdevs_recover(QemuManager *manager)
 {
-    g_autofree char *path = g_build_filename(manager->run_dir, FILE_NAME, NULL);
     g_autoptr(GError) error = NULL;
-    g_autofree char *text = NULL;
-    gsize length;
     GHashTableIter iter;
     gpointer value;
-    g_auto(GStrv) names =
-        vb_store_read(path, MAX_FILE, &text, &length, NULL) ? g_strsplit(text, "\n", -1) : NULL;
-    for (guint i = 0; names && names[i]; i++)
-        if (*names[i])
-            add_holder(manager, names[i]);
     g_hash_table_iter_init(&iter, manager->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value))
         note_guest(value);
     if (!write_file(manager, &error))
         vb_log_warning(NULL, "%s", error->message);
-    for (guint i = 0; names && names[i]; i++) {
-        const QemuDomain *domain = g_hash_table_lookup(manager->by_name, names[i]);
-        if (*names[i] && (!domain || !domain->live))
-            end(g_hash_table_lookup(manager->holders, names[i]));
-    }
 }

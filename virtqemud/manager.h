@@ -75,9 +75,10 @@ struct _QemuManager {
     GHashTable *by_name; /* name -> QemuDomain */
     GHashTable *by_id;   /* id -> QemuDomain: running or starting */
     VbEvents *events;
-    VbStoreLog *definitions; /* of config_dir */
-    GHashTable *holders;     /* hostdev.c: name -> guest with PCI devices of the host */
-    VbJobs *jobs;            /* long operations, and those that ended within the hour */
+    VbStoreLog *definitions;   /* of config_dir */
+    GHashTable *holders;       /* hostdev.c: name -> guest with PCI devices of the host */
+    gboolean has_read_holders; /* those that the last daemon wrote down are among them */
+    VbJobs *jobs;              /* long operations, and those that ended within the hour */
     int next_id;
     guint n_recovering; /* guests whose monitor is being reconnected */
     QemuManagerListener listener;
