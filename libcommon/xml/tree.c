@@ -152,18 +152,19 @@ prepend_step(GString *path, const VbXmlElement *element)
     const gboolean is_anonymous = element->uri && !element->prefix;
     g_autoptr(GString) step = g_string_new("/");
     guint nth = 1;
-    gboolean has_others = FALSE;
+    gboolean has_others = FALSE, is_behind = FALSE;
 
     if (element->prefix)
         g_string_append_printf(step, "%s:", element->prefix);
     g_string_append(step, is_anonymous ? "*" : element->name);
     for (VbXmlElement *other = element->parent ? element->parent->children : NULL; other;
          other = other->next) {
-        if (other == element || !(is_anonymous || is_like(other, element)))
-            continue;
-        has_others = TRUE;
-        for (const VbXmlElement *after = other; after; after = after->next)
-            nth += after->next == element;
+        if (other == element) {
+            is_behind = TRUE;
+        } else if (is_anonymous || is_like(other, element)) {
+            has_others = TRUE;
+            nth += !is_behind;
+        }
     }
     if (has_others)
         g_string_append_printf(step, "[%u]", nth);

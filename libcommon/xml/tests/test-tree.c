@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The quick reader takes what libxml2 takes, as it takes it, and nothing else. */
 #include <string.h>
+#include <time.h>
 #include "xml/tree.h"
 #include "tree-same.h"
 
@@ -115,6 +116,66 @@ test_bounds(void)
     g_string_free(wide, TRUE);
 }
 
+static char *
+path_in(const char *text, guint depth, guint nth)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VbXmlTree) tree = vb_xml_tree_read(text, strlen(text), "test", &error);
+    const VbXmlElement *element;
+
+    g_assert_no_error(error);
+    element = tree->root;
+    while (depth-- > 0)
+        element = element->children;
+    while (nth-- > 0)
+        element = element->next;
+    return vb_xml_element_path(element);
+}
+
+static void
+test_path(void)
+{
+    static const struct {
+        const char *text;
+        guint depth, nth;
+        const char *path;
+    } rows[] = {
+        {"<a/>", 0, 0, "/a"},
+        {"<a><b/></a>", 1, 0, "/a/b"},
+        {"<a><b/><c/><b/></a>", 1, 0, "/a/b[1]"},
+        {"<a><b/><c/><b/></a>", 1, 1, "/a/c"},
+        {"<a><b/><c/><b/><b/></a>", 1, 2, "/a/b[2]"},
+        {"<a xmlns:x='urn:x'><b/><x:b/><x:b/></a>", 1, 0, "/a/b"},
+        {"<a xmlns:x='urn:x'><b/><x:b/><x:b/></a>", 1, 2, "/a/x:b[2]"},
+        {"<a><b xmlns='urn:b'/><c/></a>", 1, 0, "/a/*[1]"},
+        {"<a><b><c/><c/></b><b/></a>", 2, 1, "/a/b[1]/c[2]"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *path = path_in(rows[i].text, rows[i].depth, rows[i].nth);
+        g_assert_cmpstr(path, ==, rows[i].path);
+    }
+}
+
+/* one pass: pairs of so many would take seconds */
+static void
+test_path_of_many(void)
+{
+    const guint n = 90000;
+    GString *text = g_string_new("<a>");
+    g_autofree char *path = NULL;
+    clock_t start;
+
+    for (guint i = 0; i < n; i++)
+        g_string_append(text, "<b/>");
+    g_string_append(text, "</a>");
+    start = clock();
+    path = path_in(text->str, 1, n - 1);
+    g_assert_cmpint(clock() - start, <, 2 * CLOCKS_PER_SEC);
+    g_assert_cmpstr(path, ==, "/a/b[90000]");
+    g_string_free(text, TRUE);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -122,5 +183,7 @@ main(int argc, char **argv)
     g_test_add_func("/tree/documents", test_documents);
     g_test_add_func("/tree/broken", test_broken);
     g_test_add_func("/tree/bounds", test_bounds);
+    g_test_add_func("/tree/path", test_path);
+    g_test_add_func("/tree/path-of-many", test_path_of_many);
     return g_test_run();
 }
