@@ -3,34 +3,38 @@
 #include "base/error.h"
 #include "domain/addresses.h"
 
-static gboolean
-is_slot_taken(const VbDomainDef *def, guint slot)
+/* the slots that are given; the keys are the definition's */
+static GHashTable *
+find_memory_slots(const VbDomainDef *def)
 {
+    GHashTable *taken = g_hash_table_new(g_int_hash, g_int_equal);
+
     VB_DOMAIN_EACH(VbDomainMemoryDevice, memory, def->memories)
     {
-        const VbDomainAddress *address = &memory->info.address;
+        VbDomainAddress *address = &memory->info.address;
 
-        if (address->type == VB_DOMAIN_ADDRESS_DIMM && address->dimm.has_slot &&
-            address->dimm.slot == slot)
-            return TRUE;
+        if (address->type == VB_DOMAIN_ADDRESS_DIMM && address->dimm.has_slot)
+            g_hash_table_add(taken, &address->dimm.slot);
     }
-    return FALSE;
+    return taken;
 }
 
 /* modules that are plugged into slots: the lowest that is free */
 static gboolean
 assign_memory_slots(VbDomainDef *def, GError **error)
 {
+    g_autoptr(GHashTable) taken = find_memory_slots(def);
+    guint slot = 0;
+
     VB_DOMAIN_EACH(VbDomainMemoryDevice, memory, def->memories)
     {
         VbDomainAddress *address = &memory->info.address;
-        guint slot = 0;
 
         if (g_strcmp0(memory->model, "dimm") != 0 && g_strcmp0(memory->model, "nvdimm") != 0)
             continue;
         if (address->type == VB_DOMAIN_ADDRESS_DIMM && address->dimm.has_slot)
             continue;
-        while (slot < def->memory_slots && is_slot_taken(def, slot))
+        while (slot < def->memory_slots && g_hash_table_contains(taken, &slot))
             slot++;
         if (def->memory_slots && slot >= def->memory_slots)
             return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
@@ -40,6 +44,7 @@ assign_memory_slots(VbDomainDef *def, GError **error)
         vb_domain_address_become(address, VB_DOMAIN_ADDRESS_DIMM);
         address->dimm.slot = slot;
         address->dimm.has_slot = TRUE;
+        g_hash_table_add(taken, &address->dimm.slot);
     }
     return TRUE;
 }
@@ -48,37 +53,41 @@ assign_memory_slots(VbDomainDef *def, GError **error)
 #define SPAPR_SCSI_FIRST 0x2000
 #define SPAPR_STEP 0x1000
 
-static gboolean
-is_spapr_taken(const VbDomainDef *def, guint64 reg)
+static GHashTable *
+find_spapr(const VbDomainDef *def)
 {
+    GHashTable *taken = g_hash_table_new(g_int64_hash, g_int64_equal);
+
     VB_DOMAIN_EACH(VbDomainController, controller, def->controllers)
     {
-        const VbDomainAddress *address = &controller->info.address;
+        VbDomainAddress *address = &controller->info.address;
 
-        if (address->type == VB_DOMAIN_ADDRESS_SPAPR_VIO && address->spapr.has_reg &&
-            address->spapr.reg == reg)
-            return TRUE;
+        if (address->type == VB_DOMAIN_ADDRESS_SPAPR_VIO && address->spapr.has_reg)
+            g_hash_table_add(taken, &address->spapr.reg);
     }
-    return FALSE;
+    return taken;
 }
 
 static void
 assign_spapr(VbDomainDef *def)
 {
+    g_autoptr(GHashTable) taken = find_spapr(def);
+    guint64 reg = SPAPR_SCSI_FIRST;
+
     VB_DOMAIN_EACH(VbDomainController, controller, def->controllers)
     {
         VbDomainAddress *address = &controller->info.address;
-        guint64 reg = SPAPR_SCSI_FIRST;
 
         if (controller->type != VB_DOMAIN_CONTROLLER_SCSI ||
             controller->scsi_model != VB_DOMAIN_SCSI_MODEL_IBMVSCSI ||
             address->type != VB_DOMAIN_ADDRESS_NONE)
             continue;
-        while (is_spapr_taken(def, reg))
+        while (g_hash_table_contains(taken, &reg))
             reg += SPAPR_STEP;
         vb_domain_address_become(address, VB_DOMAIN_ADDRESS_SPAPR_VIO);
         address->spapr.reg = reg;
         address->spapr.has_reg = true;
+        g_hash_table_add(taken, &address->spapr.reg);
     }
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a definition with 60 devices costs: memory, which is checked, and time, which is only said (machines differ). */
+/* What a definition with 60 devices costs: memory, which is checked, and time, which is only said (machines differ). And
+ * that one with thousands costs no more than their number. */
 #include <malloc.h>
+#include <string.h>
+#include <time.h>
 #include "domain/domain.h"
 #include "domain/tests/hints.h"
 
@@ -84,11 +87,47 @@ test_time(void)
                    (double)(g_get_monotonic_time() - start) / N_ROUNDS / 1000);
 }
 
+#define N_MANY 4000
+#define SPAPR "<controller type='scsi' model='ibmvscsi' index='%u'/>"
+#define MODULE                                                                                     \
+    "<memory model='dimm'><target><size unit='MiB'>1</size><node>0</node></target></memory>"
+
+/* The first and the last of each kind; one of them has a place of its own. Triples of so many would take half a minute. */
+static void
+test_many(void)
+{
+    GString *text = g_string_new(
+        "<domain type='qemu'><name>many</name><maxMemory slots='4001' unit='GiB'>64</maxMemory>"
+        "<memory unit='GiB'>16</memory><vcpu>2</vcpu><cpu><numa><cell cpus='0-1' memory='8' "
+        "unit='GiB'/></numa></cpu><os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os>"
+        "<devices><controller type='scsi' model='ibmvscsi' index='4000'>"
+        "<address type='spapr-vio' reg='0x3000'/></controller>"
+        "<memory model='dimm'><target><size unit='MiB'>1</size><node>0</node></target>"
+        "<address type='dimm' slot='1'/></memory>");
+    const clock_t start = clock();
+    g_autofree char *full = NULL;
+
+    for (guint i = 0; i < N_MANY; i++)
+        g_string_append_printf(text, SPAPR MODULE, i);
+    g_string_append(text, "</devices></domain>");
+    g_autoptr(VbDomainDef) def = prepare(text->str);
+    g_assert_cmpint(clock() - start, <, 4 * CLOCKS_PER_SEC);
+    full = vb_domain_format(def, 0);
+    g_assert_nonnull(strstr(full, "reg='0x00002000'"));
+    g_assert_nonnull(strstr(full, "reg='0x00004000'"));
+    g_assert_nonnull(strstr(full, "reg='0x00fa2000'"));
+    g_assert_null(strstr(full, "reg='0x00fa3000'"));
+    g_assert_nonnull(strstr(full, "slot='0'/>"));
+    g_assert_nonnull(strstr(full, "slot='4000'/>"));
+    g_string_free(text, TRUE);
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/domain/cost/memory", test_memory);
     g_test_add_func("/domain/cost/time", test_time);
+    g_test_add_func("/domain/cost/many", test_many);
     return g_test_run();
 }
