@@ -389,8 +389,9 @@ def test_found_again_without_a_status_file(stack, connection, plain, tmp_path, i
         wait_for(lambda: stack.virsh("domstate", "spoiled").out.strip() == "paused", 20, "the true state")
         stack.virsh("destroy", "spoiled")
     else:
+        os.kill(emulator, signal.SIGKILL)       # nobody watches it
+        wait_for(lambda: not holder(stack.path("/run/libvirt/qemu/spoiled.pid")), 10, "end of the emulator")
         stack.kill("virtqemud")
-        os.kill(emulator, signal.SIGKILL)
         stack.virsh("list")
     wait_for(lambda: not os.path.exists(pidfile) and not any(os.path.exists("/proc/%d" % pid) for pid in helpers), 10,
              "end of the helpers")
