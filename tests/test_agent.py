@@ -193,6 +193,11 @@ def test_number_of_vcpus(agent):
     agent.answer("guest-get-vcpus", [dict(cpu, **{"online": True, "can-offline": False}) for cpu in cpus])
     refused = virsh("setvcpus", "guest", "1", "--guest", check=False)
     assert refused.status and "Cannot offline enough CPUs" in refused.err
+    guest, unknown = libvirt.VIR_DOMAIN_VCPU_GUEST, 0x100
+    for function, call in (("Get", lambda: domain.vcpusFlags(guest | unknown)), ("Set", lambda: domain.setVcpusFlags(1, guest | unknown))):
+        with pytest.raises(libvirt.libvirtError, match=r"unsupported flags \(0x100\) in function qemuDomain%sVcpusFlags" % function) as caught:
+            call()
+        assert caught.value.get_error_code() == libvirt.VIR_ERR_INVALID_ARG
     connection.close()
     readonly = agent.stack.open(readonly=True)
     with pytest.raises(libvirt.libvirtError) as caught:

@@ -401,6 +401,10 @@ qemu_agent_set_vcpus(const QemuAgentCall *call, const char *cpumap, int state)
 
 /* ---- how many vCPUs the guest uses ---- */
 
+#define VCPU_FLAGS                                                                                 \
+    (VIR_DOMAIN_VCPU_LIVE | VIR_DOMAIN_VCPU_CONFIG | VIR_DOMAIN_VCPU_MAXIMUM |                     \
+     VIR_DOMAIN_VCPU_GUEST)
+
 static guint
 count_vcpus(const VbJson *list, const char *flag)
 {
@@ -432,7 +436,8 @@ qemu_agent_count_vcpus(const QemuAgentCall *call)
 {
     const gboolean is_max = (call->flags & VIR_DOMAIN_VCPU_MAXIMUM) != 0;
 
-    ask_plain(call, "guest-get-vcpus", is_max ? read_n_vcpus : read_n_online);
+    if (check(call, VCPU_FLAGS, "qemuDomainGetVcpusFlags"))
+        ask_plain(call, "guest-get-vcpus", is_max ? read_n_vcpus : read_n_online);
 }
 
 typedef struct {
@@ -513,6 +518,8 @@ qemu_agent_resize_vcpus(const QemuAgentCall *call, guint n_wanted)
     Resize *resize;
     GError *error = NULL;
 
+    if (!check(call, VCPU_FLAGS | VIR_DOMAIN_VCPU_HOTPLUGGABLE, "qemuDomainSetVcpusFlags"))
+        return;
     if (n_wanted == 0)
         vb_error_set(&error, VIR_ERR_INVALID_ARG, "nvcpus in virDomainSetVcpus must not be zero");
     else if (n > 0 && n_wanted > n)
