@@ -25,17 +25,24 @@ static const struct {
     {"/usr/share/OVMF/OVMF_CODE.secboot.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
 };
 
+/* as the emulator takes it, which runs in the root folder */
+static char *
+absolute(const char *path)
+{
+    return !path || g_path_is_absolute(path) ? g_strdup(path) : g_build_filename("/", path, NULL);
+}
+
 char *
 qemu_nvram_path(const VbDomainDef *def, const char *nvram_dir)
 {
     const VbDomainNvram *nvram = def->os.nvram;
 
     if (nvram && nvram->source.type == VB_DOMAIN_STORAGE_FILE)
-        return g_strdup(nvram->source.file);
+        return absolute(nvram->source.file);
     if (nvram && nvram->source.type)
         return NULL;
     if (nvram && nvram->path)
-        return g_strdup(nvram->path);
+        return absolute(nvram->path);
     if (g_strcmp0(def->os.firmware, "efi") != 0)
         return NULL;
     return g_strdup_printf("%s/%s_VARS.fd", nvram_dir, def->name);

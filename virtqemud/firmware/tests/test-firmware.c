@@ -361,6 +361,24 @@ test_nvram_elsewhere(void)
     g_assert_error(error, VB_ERROR, VIR_ERR_OPERATION_UNSUPPORTED);
 }
 
+/* as the emulator takes it, which runs in the root folder */
+static void
+test_nvram_relative(void)
+{
+    g_autoptr(VbDomainDef) def =
+        make_def("",
+                 PFLASH("/own/code.fd") "<nvram template='/none/vars.fd' templateFormat='raw' "
+                                        "format='qcow2'>vbt-none.fd</nvram>",
+                 Q35, "");
+    g_autofree char *path = qemu_nvram_path(def, NVRAM_DIR);
+    g_autofree char *dir = g_dir_make_tmp("vbt-nvram-XXXXXX", NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpstr(path, ==, "/vbt-none.fd");
+    g_assert_false(qemu_nvram_make(def, dir, FALSE, &error));
+    g_assert_nonnull(strstr(error->message, "cannot convert NVRAM template: "));
+    g_rmdir(dir);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -373,5 +391,6 @@ main(int argc, char **argv)
     g_test_add_func("/firmware/places", test_places);
     g_test_add_func("/firmware/nvram", test_nvram);
     g_test_add_func("/firmware/nvram-elsewhere", test_nvram_elsewhere);
+    g_test_add_func("/firmware/nvram-relative", test_nvram_relative);
     return g_test_run();
 }
