@@ -47,19 +47,13 @@ remove_file(const char *path)
         g_warning("cannot remove %s: %s", path, g_strerror(errno));
 }
 
-/* The per-guest folder: what the emulator left in it goes too, one level deep. */
+/* The per-guest folder: what the emulator left in it goes too. */
 static void
 remove_folder(const char *path)
 {
-    g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
-    const char *name;
-    while (folder && (name = g_dir_read_name(folder))) {
-        g_autofree char *entry = g_build_filename(path, name, NULL);
-        if (g_unlink(entry) < 0)
-            (void)g_rmdir(entry);
-    }
-    if (g_rmdir(path) < 0 && errno != ENOENT)
-        g_warning("cannot remove %s: %s", path, g_strerror(errno));
+    g_autoptr(GError) error = NULL;
+    if (!vb_store_remove_tree(path, &error))
+        g_warning("%s", error->message);
 }
 
 static const struct {

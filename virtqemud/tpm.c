@@ -383,26 +383,18 @@ qemu_tpm_start(QemuTransition *start, GError **error)
 /* ---- the end ---- */
 
 static void
-remove_tree(const char *path)
+remove_state(const char *folder)
 {
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *entry = g_build_filename(path, name, NULL);
-        if (g_file_test(entry, G_FILE_TEST_IS_DIR) && !g_file_test(entry, G_FILE_TEST_IS_SYMLINK))
-            remove_tree(entry);
-        else
-            (void)g_unlink(entry);
-    }
-    if (g_rmdir(path) < 0 && errno != ENOENT)
-        vb_log_warning(NULL, "cannot remove %s: %s", path, g_strerror(errno));
+    g_autoptr(GError) error = NULL;
+    if (!vb_store_remove_tree(folder, &error))
+        vb_log_warning(NULL, "%s", error->message);
 }
 
 void
 qemu_tpm_remove_owed(const char *folder)
 {
     g_autofree char *parent = g_path_get_dirname(folder);
-    remove_tree(folder);
+    remove_state(folder);
     (void)g_rmdir(parent);
 }
 
@@ -429,6 +421,5 @@ qemu_tpm_forget(const QemuManager *manager, const VbDomainDef *def, guint undefi
         (tpm->persistent_state == VB_TRISTATE_YES && !(undefine_flags & VIR_DOMAIN_UNDEFINE_TPM)))
         return;
     folder = guest_folder(manager, def);
-    if (g_file_test(folder, G_FILE_TEST_IS_DIR))
-        remove_tree(folder);
+    remove_state(folder);
 }

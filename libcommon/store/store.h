@@ -10,6 +10,7 @@ gboolean vb_store_write_volatile(const char *path, const char *content, gsize le
                                  GError **error); /* no fsync: /run */
 gboolean vb_store_remove(const char *path,
                          GError **error); /* a missing file is fine; folder fsynced */
+gboolean vb_store_remove_tree(const char *path, GError **error); /* tree.c */
 gboolean vb_store_link(const char *target, const char *link_path,
                        GError **error); /* autostart links; durable */
 gboolean vb_store_mkdir(const char *path, mode_t mode, GError **error); /* with parents */

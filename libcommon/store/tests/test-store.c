@@ -218,6 +218,53 @@ test_header(void)
     g_assert_nonnull(strstr(quoted, "  virsh edit UUID\n"));
 }
 
+/* links are removed, never followed */
+static void
+test_remove_tree(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *tree = g_build_filename(fixture->folder, "tree", NULL);
+    g_autofree char *deep = g_build_filename(tree, "a", "b", "c", NULL);
+    g_autofree char *file = g_build_filename(deep, "file", NULL);
+    g_autofree char *link = g_build_filename(deep, "link", NULL);
+    g_autofree char *dangling = g_build_filename(tree, "dangling", NULL);
+    g_autofree char *outside = g_build_filename(fixture->folder, "outside", NULL);
+    g_autofree char *kept = g_build_filename(outside, "kept", NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(g_mkdir_with_parents(deep, 0755) | g_mkdir(outside, 0755), ==, 0);
+    g_assert_true(g_file_set_contents(file, "x", 1, NULL) &&
+                  g_file_set_contents(kept, "x", 1, NULL));
+    g_assert_cmpint(symlink(outside, link) | symlink("/nowhere", dangling), ==, 0);
+    g_assert_true(vb_store_remove_tree(tree, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(g_access(tree, F_OK), ==, -1);
+    g_assert_true(vb_store_remove_tree(tree, &error)); /* a missing one */
+    assert_content(kept, "x");
+    g_assert_cmpint(symlink(outside, tree), ==, 0);
+    g_assert_true(vb_store_remove_tree(tree, &error));
+    assert_content(kept, "x");
+    g_assert_true(vb_store_remove_tree(outside, &error));
+}
+
+static void
+test_remove_tree_refused(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *tree = g_dir_make_tmp("vb-store-XXXXXX", NULL);
+    g_autoptr(GString) deep = g_string_new(tree);
+    for (guint i = 0; i < 100; i++)
+        g_string_append(deep, "/d");
+    g_assert_false(vb_store_remove_tree("/proc/self/status", &error));
+    g_assert_error(error, VB_ERROR, VIR_ERR_SYSTEM_ERROR);
+    g_clear_error(&error);
+    g_assert_cmpint(g_mkdir_with_parents(deep->str, 0755), ==, 0);
+    g_assert_false(vb_store_remove_tree(tree, &error)); /* nobody makes so many */
+    g_assert_nonnull(strstr(error->message, "cannot remove '"));
+    g_clear_error(&error);
+    g_string_truncate(deep, deep->len - 2 * 60);
+    g_assert_true(vb_store_remove_tree(deep->str, &error));
+    g_assert_true(vb_store_remove_tree(tree, &error));
+}
+
 #define ADD(path, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
 
 int
@@ -231,6 +278,8 @@ main(int argc, char **argv)
     ADD("/store/list", test_list);
     ADD("/store/size-limit", test_size_limit);
     ADD("/store/full-disk", test_full_disk);
+    ADD("/store/remove-tree", test_remove_tree);
+    g_test_add_func("/store/remove-tree-refused", test_remove_tree_refused);
     g_test_add_func("/store/header", test_header);
     return g_test_run();
 }
