@@ -231,7 +231,30 @@ qemu_cgroup_make(const QemuCgroupPlace *place, GError **error)
     return make_folder(place->folder, error);
 }
 
-/* A group gives controllers to its children only while no process is in it: that moves first. */
+enum { MOVE_ROUNDS = 20 };
+
+/* What is in the guest's scope besides the emulator, as swtpm and virtiofsd are: one that ends meanwhile is no error, one
+ * that begins is seen in the next round. */
+static void
+move_rest(const char *from, const char *to)
+{
+    for (guint i = 0; i < MOVE_ROUNDS; i++) {
+        g_autofree char *path = g_build_filename(from, "cgroup.procs", NULL);
+        g_autofree char *text = NULL;
+        g_auto(GStrv) pids = NULL;
+        if (!g_file_get_contents(path, &text, NULL, NULL) || !*text)
+            return;
+        pids = g_strsplit(text, "\n", -1);
+        for (char **pid = pids; *pid; pid++) {
+            g_autoptr(GError) error = NULL;
+            if (**pid && !g_str_equal(*pid, "0") && /* 0: of a namespace that is not ours */
+                !qemu_cgroup_write(to, "cgroup.procs", *pid, &error))
+                g_debug("%s", error->message); /* what the group cannot give then tells */
+        }
+    }
+}
+
+/* A group gives controllers to its children only while no process is in it: they move first. */
 static gboolean
 nest(const QemuCgroupPlace *place, pid_t pid, GError **error)
 {
@@ -244,6 +267,7 @@ nest(const QemuCgroupPlace *place, pid_t pid, GError **error)
         (void)g_rmdir(place->folder);
         return FALSE;
     }
+    move_rest(scope, place->folder);
     offer_controllers(scope);
     return TRUE;
 }

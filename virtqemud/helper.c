@@ -90,18 +90,20 @@ all_ended(QemuDomain *domain)
     done(domain);
 }
 
-/* Nobody asked for it. A start fails by it, unless the emulator is gone too: then that one's words say why. */
+/* Nobody asked for it. A start fails by it. Some end by themselves with the emulator: then that one's words say why. */
 static void
 miss(QemuDomain *domain, const Helper *helper)
 {
-    g_autofree char *words = qemu_process_read_log(helper->log, helper->log_offset);
+    g_autofree char *words = NULL;
     GError *error = NULL;
+    if (domain->state == VIR_DOMAIN_SHUTDOWN ||
+        (domain->process && qemu_process_has_ended(domain->process)))
+        return;
+    words = qemu_process_read_log(helper->log, helper->log_offset);
     if (!domain->starting) {
         vb_log_warning(domain->name, "%s died unexpectedly: %s", helper->what, words);
         return;
     }
-    if (domain->process && qemu_process_has_ended(domain->process))
-        return;
     vb_error_set(&error, VIR_ERR_OPERATION_FAILED, "%s died unexpectedly%s%s", helper->what,
                  *words ? ": " : "", words);
     vb_error_set_reason(error, "HelperExited", helper->what);
