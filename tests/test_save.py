@@ -421,6 +421,20 @@ def test_the_definition_in_an_image_is_changed(stack, saved, tmp_path):
     assert reason(stack).startswith("paused") and source_of(stack) == saved[1]
 
 
+def test_an_image_whose_notes_lie_behind_its_head(stack, guest_xml, tmp_path):
+    """A header that contradicts itself is refused: what follows the head is the guest's memory."""
+    path, text = str(tmp_path / "image"), guest_xml(plain=True)
+    head = text.encode() + b"\0"
+    content = HEADER.pack(b"LibvirtQemudSave", 2, len(head), 0, 0, len(head) + 8192) + head + b"memory" * 4096
+    with open(path, "wb") as f:
+        f.write(content)
+    for command in (("save-image-dumpxml", path), ("save-image-define", path, xml_file(tmp_path, text)), ("restore", path)):
+        result = stack.virsh(*command, check=False)
+        assert result.status != 0 and "operation failed: invalid header cookie offset: %d" % (len(head) + 8192) in result.err, result
+    with open(path, "rb") as f:
+        assert f.read() == content
+
+
 def test_the_definition_of_a_managed_image_is_changed(stack, saved, tmp_path):
     other = stack.virsh("dumpxml", "guest", "--migratable").out.replace(saved[0], saved[1])
     refused = stack.virsh("managedsave-define", "guest", xml_file(tmp_path, other), check=False)

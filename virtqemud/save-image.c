@@ -141,6 +141,9 @@ check_header(const Header *header, GError **error)
     if (header->data_len == 0 || header->data_len > MAX_XML)
         return vb_error_set(error, VIR_ERR_OPERATION_FAILED, "invalid header data length: %u",
                             header->data_len);
+    if (header->cookie_offset > header->data_len)
+        return vb_error_set(error, VIR_ERR_OPERATION_FAILED, "invalid header cookie offset: %u",
+                            header->cookie_offset);
     if (header->compressed != 0)
         return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
                             "compressed save images (format %u) are not supported",
@@ -206,7 +209,7 @@ replace_head(int fd, const char *xml, gboolean was_running, GError **error)
     if (!check_header(&header, error))
         return FALSE;
     const gsize room = header.cookie_offset ? header.cookie_offset : header.data_len;
-    if (length > room || room > MAX_XML)
+    if (length > room)
         return vb_error_set(error, VIR_ERR_OPERATION_FAILED, "new xml too large to fit in file");
     header.was_running = was_running ? 1 : 0;
     g_autofree char *head = g_malloc0(sizeof header + room);
