@@ -121,6 +121,23 @@ def test_names_that_no_interface_can_have(stack, guest_xml, length):
     assert stack.virsh("domstate", NAME).out.strip() == "shut off"
 
 
+@pytest.mark.parametrize("length", [16, 600])
+@pytest.mark.parametrize("xml", ["<interface type='ethernet'>%s<target dev='{}'/></interface>",
+                                 "<interface type='bridge'>%s<source bridge='nosuch0'/><target dev='{}'/></interface>",
+                                 "<interface type='bridge'>%s<source bridge='{}'/></interface>"], ids=["tap", "port", "bridge"])
+def test_names_that_no_tap_can_have(stack, guest_xml, xml, length):
+    """They are not cut to what fits: that would be another's name."""
+    name = ("q%d" % os.getpid()).ljust(length, "x")
+    result = start(stack, guest_xml, xml.format(name) % ("<mac address='%s'/>" % MAC), check=False)
+    words = "Network interface name '%s' is too long: Numerical result out of range" % name
+    assert result.status and words in result.err
+    assert name[:15] not in ip("link").stdout
+    start(stack, guest_xml, "")
+    result = change(stack, "attach-device", xml.format(name) % "", "--live", guest=NAME, check=False)
+    assert result.status and words in result.err
+    assert stack.virsh("domiflist", NAME).out.split() == []
+
+
 def test_killed_daemon(stack, guest_xml, lower):
     """The emulator ends while no daemon runs: the next one removes what was owed."""
     start(stack, guest_xml, direct(lower))

@@ -255,6 +255,14 @@ check_host_side(const VbDomainNet *net, GError **error)
     return TRUE;
 }
 
+/* cut to what fits it would be another's */
+static gboolean
+check_name(const char *name, GError **error)
+{
+    return !name || strlen(name) < IFNAMSIZ ||
+           vb_error_set_errno(error, ERANGE, "Network interface name '%s' is too long", name);
+}
+
 gboolean
 qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, GError **error)
 {
@@ -278,6 +286,8 @@ qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, G
     } else if (net->type == VB_DOMAIN_NET_BRIDGE) {
         bridge = g_strdup(net->source_bridge);
     }
+    if (!check_name(bridge, error) || !check_name(net->target_dev, error))
+        return FALSE;
     if (net->target_dev)
         g_strlcpy(name, net->target_dev, sizeof name);
     gboolean is_ours = if_nametoindex(name) == 0; /* else an administrator's: it stays */
