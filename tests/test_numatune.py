@@ -145,6 +145,19 @@ def test_refused(nodes, guest_xml):
         domain.setNumaParameters({"numa_nodeset": "0"}, 1)
 
 
+@needs_cpuset
+def test_each_definition_is_checked(nodes, guest_xml):
+    """What suits the running guest may not suit the stored definition, which has no nodes; and nothing is kept then."""
+    start(nodes, guest_xml, tune("strict"))
+    nodes.define(guest_xml(name=NAME, plain=True, memory_mib=32))
+    before = nodes.virsh("dumpxml", NAME).out, nodes.virsh("dumpxml", NAME, "--inactive").out
+    result = nodes.virsh("numatune", NAME, "--mode", "strict", "--live", "--config", check=False)
+    assert "nodeset for NUMA memory tuning must be set if 'placement' is 'static'" in result.err
+    assert (nodes.virsh("dumpxml", NAME).out, nodes.virsh("dumpxml", NAME, "--inactive").out) == before
+    nodes.virsh("numatune", NAME, "--mode", "strict", "--nodeset", "0", "--live", "--config")
+    assert "<memory mode='strict' nodeset='0'/>" in nodes.virsh("dumpxml", NAME, "--inactive").out
+
+
 def test_cells_have_nodes_of_their_own(nodes, guest_xml):
     """<memnode>: QEMU's objects have their nodes and policy, and bind what they map."""
     cells = ("<cpu><numa><cell id='0' cpus='0' memory='16' unit='MiB'/>"

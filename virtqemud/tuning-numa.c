@@ -137,9 +137,9 @@ check_whole(const VbDomainDef *def, GVariant *params, GError **error)
 }
 
 gboolean
-qemu_tuning_check_numa(const QemuDomain *domain, const VbDomainDef *live, GVariant *params,
-                       GError **error)
+qemu_tuning_check_numa(const QemuDomain *domain, const VbDomainDef *live, const VbDomainDef *config,
+                       GVariant *params, GError **error)
 {
     return check_mode(live, params, error) && check_nodeset(domain, live, params, error) &&
-           check_whole(live ? live : domain->config, params, error);
+           check_whole(live, params, error) && check_whole(config, params, error);
 }

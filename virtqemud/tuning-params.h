@@ -25,6 +25,7 @@ gboolean qemu_tuning_write(QemuTuningKind kind, VbDomainDef *def, GVariant *para
 extern const QemuTuningParam qemu_tuning_numa_params[2];
 /* (transfer full) the running guest's definition, with the nodes of the advice where it runs by one */
 VbDomainDef *qemu_tuning_advised(const QemuDomain *domain);
-/* @live: of the guest, if that is to change. Errors: INVALID_ARG, OPERATION_INVALID, CONFIG_UNSUPPORTED */
-gboolean qemu_tuning_check_numa(const QemuDomain *domain, const VbDomainDef *live, GVariant *params,
-                                GError **error);
+/* @live, @config: of the guest, those that are to change, else NULL. Errors: INVALID_ARG, OPERATION_INVALID,
+ * CONFIG_UNSUPPORTED, XML_DETAIL */
+gboolean qemu_tuning_check_numa(const QemuDomain *domain, const VbDomainDef *live,
+                                const VbDomainDef *config, GVariant *params, GError **error);

@@ -612,7 +612,7 @@ check_change(QemuDomain *domain, const QemuTuningChange *change, VbDomainDef **r
            qemu_tuning_check(change->kind, change->params, error) &&
            (!*ret_live || check_live(domain, change->kind, error)) &&
            (change->kind != QEMU_TUNING_NUMA ||
-            qemu_tuning_check_numa(domain, *ret_live, change->params, error));
+            qemu_tuning_check_numa(domain, *ret_live, *ret_config, change->params, error));
 }
 
 void
