@@ -28,7 +28,7 @@ def peer(stack, **identity):
     connection = Gio.DBusConnection.new_for_address_sync(
         address, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT, None, None)
     if identity:
-        types = {"uid": "u", "gid": "u", "pid": "u", "readonly": "b", "remote": "s"}
+        types = {"uid": "u", "pid": "u", "readonly": "b", "remote": "s"}
         values = {k: GLib.Variant(types[k], v) for k, v in identity.items()}
         stack.call(ROOT_PATH, PEER + ".Identify", GLib.Variant("(a{sv})", (values,)),
                    name=None, connection=connection)
@@ -62,7 +62,7 @@ def test_readonly_peer_may_look_and_no_more(guest):
 
 def test_stranger_is_denied(guest):
     stack, path = guest
-    link = peer(stack, uid=54321, gid=54321, pid=os.getpid(), readonly=False, remote="unix")
+    link = peer(stack, uid=54321, pid=os.getpid(), readonly=False, remote="unix")
     name, _ = error_of(stack.call, path, DOMAIN + ".GetInfo", name=None, connection=link)
     assert name in ("org.virtbus.Error.AccessDenied", "org.virtbus.Error.AuthUnavailable",
                     "org.virtbus.Error.AuthFailed")

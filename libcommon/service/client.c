@@ -38,7 +38,6 @@ new_client(VbLink *link)
     client->service = link->service;
     client->link = vb_link_ref(link);
     client->caller.uid = (uid_t)-1;
-    client->caller.gid = (gid_t)-1;
     g_queue_init(&client->waiting);
     return client;
 }

@@ -51,7 +51,7 @@ static const VbWireHandler handler = {.call = peer_called, .closed = peer_closed
 static void
 add_peer(VbService *service, int fd, const struct ucred *who)
 {
-    const VbCaller process = {.uid = who->uid, .gid = who->gid, .pid = who->pid};
+    const VbCaller process = {.uid = who->uid, .pid = who->pid};
     VbWire *wire = vb_wire_new(fd, VB_WIRE_SERVER, service->guid);
     VbLink *link = vb_link_new_peer(service, wire);
     link->client = vb_client_new_peer(link, &process, who->uid != 0 && who->uid != geteuid());

@@ -14,7 +14,6 @@ typedef struct _VbCall VbCall;
 /* who calls: from the bus's credentials, the peer socket's SO_PEERCRED, or what the proxy stated on its peer socket */
 typedef struct {
     uid_t uid;
-    gid_t gid;
     pid_t pid;
     guint64 pid_start_time; /* for polkit's unix-process subject; 0 unknown */
     gboolean is_readonly;   /* proxied client of a read-only socket */

@@ -326,17 +326,15 @@ const VbInterface vb_object_manager_interface = {
 static void
 read_identity(GVariant *identity, VbClient *client)
 {
-    guint32 uid = (guint32)-1, gid = (guint32)-1, pid = 0;
+    guint32 uid = (guint32)-1, pid = 0;
     const char *remote = "unix";
     client->caller.pid_start_time = 0;
     g_variant_lookup(identity, "uid", "u", &uid);
-    g_variant_lookup(identity, "gid", "u", &gid);
     g_variant_lookup(identity, "pid", "u", &pid);
     g_variant_lookup(identity, "start_time", "t", &client->caller.pid_start_time);
     g_variant_lookup(identity, "readonly", "b", &client->caller.is_readonly);
     g_variant_lookup(identity, "remote", "&s", &remote);
     client->caller.uid = uid;
-    client->caller.gid = gid;
     client->caller.pid = (pid_t)pid;
     g_free(client->remote);
     client->remote = g_strdup(remote);

@@ -550,8 +550,8 @@ link_connect(ProxyLink *link)
     g_clear_handle_id(&link->retry_source, g_source_remove);
     link->state = LINK_CONNECTING;
     link->ref_count++;
-    proxy_peer_connect(link->daemon, proxy_peer_identity(getuid(), getgid(), getpid(), FALSE),
-                       on_connected, link);
+    proxy_peer_connect(link->daemon, proxy_peer_identity(getuid(), getpid(), FALSE), on_connected,
+                       link);
 }
 
 static void

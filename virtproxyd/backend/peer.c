@@ -79,13 +79,12 @@ process_start_time(pid_t pid)
 }
 
 GVariant *
-proxy_peer_identity(uid_t uid, gid_t gid, pid_t pid, gboolean is_readonly)
+proxy_peer_identity(uid_t uid, pid_t pid, gboolean is_readonly)
 {
     GVariantDict dict;
 
     g_variant_dict_init(&dict, NULL);
     g_variant_dict_insert(&dict, "uid", "u", (guint32)uid);
-    g_variant_dict_insert(&dict, "gid", "u", (guint32)gid);
     g_variant_dict_insert(&dict, "pid", "u", (guint32)MAX(pid, 0));
     g_variant_dict_insert(&dict, "start_time", "t", process_start_time(pid));
     g_variant_dict_insert(&dict, "readonly", "b", is_readonly);

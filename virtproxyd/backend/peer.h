@@ -18,7 +18,7 @@ typedef struct {
 #define PROXY_PEER_DEADLINE_MS 10000
 
 /* who calls; a{sv} as Peer1.Identify takes it, (transfer floating) */
-GVariant *proxy_peer_identity(uid_t uid, gid_t gid, pid_t pid, gboolean is_readonly);
+GVariant *proxy_peer_identity(uid_t uid, pid_t pid, gboolean is_readonly);
 
 /* @wire: (transfer full) an identified connection; NULL with @error, (transfer none) */
 typedef void (*ProxyPeerDone)(gpointer data, VbWire *wire, const GError *error);

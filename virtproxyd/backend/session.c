@@ -358,8 +358,8 @@ line_connect(ProxyLine *line)
     line->is_connecting = TRUE;
     session->ref_count++;
     proxy_peer_connect(line->daemon,
-                       proxy_peer_identity(proxy_client_uid(client), proxy_client_gid(client),
-                                           proxy_client_pid(client), session->is_readonly),
+                       proxy_peer_identity(proxy_client_uid(client), proxy_client_pid(client),
+                                           session->is_readonly),
                        on_peer_connected, line);
 }
 

@@ -61,29 +61,29 @@ caller_free(gpointer data)
 }
 
 static void
-on_caller_gone(GDBusConnection *connection, const char *name, gpointer data)
+drop_caller(ProxyBus *bus, const char *name)
 {
-    ProxyBus *bus = data;
-
     g_hash_table_remove(bus->callers, name);
     if (g_hash_table_size(bus->callers) == 0)
         g_clear_pointer(&bus->signals, proxy_bus_signals_free);
 }
 
+static void
+on_caller_gone(GDBusConnection *connection, const char *name, gpointer data)
+{
+    drop_caller(data, name);
+}
+
 static gboolean
-read_identity(GVariant *reply, ProxyBusIdentity *ret_identity)
+read_identity(GVariant *reply, ProxyBusIdentity *ret_identity, GError **error)
 {
     g_autoptr(GVariant) facts = g_variant_get_child_value(reply, 0);
-    g_autoptr(GVariant) groups =
-        g_variant_lookup_value(facts, "UnixGroupIDs", G_VARIANT_TYPE("au"));
-    guint32 uid, gid = (guint32)-1, pid = 0;
+    guint32 uid, pid = 0;
 
     if (!g_variant_lookup(facts, "UnixUserID", "u", &uid))
-        return FALSE;
+        return vb_error_set(error, VIR_ERR_AUTH_FAILED, "%s", "the bus does not know its user");
     g_variant_lookup(facts, "ProcessID", "u", &pid);
-    if (groups && g_variant_n_children(groups) > 0)
-        g_variant_get_child(groups, 0, "u", &gid);
-    *ret_identity = (ProxyBusIdentity){uid, gid, (pid_t)pid, FALSE};
+    *ret_identity = (ProxyBusIdentity){uid, (pid_t)pid, FALSE};
     return TRUE;
 }
 
@@ -120,11 +120,11 @@ on_identified(GObject *source, GAsyncResult *result, gpointer data)
     caller = g_hash_table_lookup(question->bus->callers, name);
     if (!caller)
         return;
-    if (reply && read_identity(reply, &identity))
+    if (reply && read_identity(reply, &identity, &error))
         caller->client = proxy_bus_client_new(question->bus->server, &identity, NULL, NULL, NULL);
     if (!caller->client) {
-        vb_log_warning(NULL, "a caller on the bus is not known: %s", error ? error->message : "");
-        g_hash_table_remove(question->bus->callers, name);
+        vb_log_warning(NULL, "a caller on the bus is not known: %s", error->message);
+        drop_caller(question->bus, name);
         return;
     }
     while (!g_queue_is_empty(&caller->waiting))

@@ -333,7 +333,7 @@ open_connection(ProxyBusClient *client, GError **error)
         return vb_error_set(error, VIR_ERR_RPC, "the connection was closed");
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
         return vb_error_set_errno(error, errno, "%s", "unable to create a socket pair");
-    proxy_server_adopt_for(client->server, fds[1], identity->uid, identity->gid, identity->pid,
+    proxy_server_adopt_for(client->server, fds[1], identity->uid, identity->pid,
                            identity->is_readonly);
     client->fd = fds[0];
     client->watch = proxy_watch_new(client->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_ready, client);

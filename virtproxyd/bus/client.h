@@ -10,7 +10,6 @@ typedef struct _ProxyBusClient ProxyBusClient;
 
 typedef struct {
     uid_t uid;
-    gid_t gid;
     pid_t pid;
     gboolean is_readonly;
 } ProxyBusIdentity;

@@ -195,7 +195,7 @@ add_signals(ProxyBusSignals *signals, const ProxyBusKind *kind)
 ProxyBusSignals *
 proxy_bus_signals_new(ProxyServer *server, GDBusConnection *connection)
 {
-    const ProxyBusIdentity self = {getuid(), getgid(), getpid(), TRUE};
+    const ProxyBusIdentity self = {getuid(), getpid(), TRUE};
     ProxyBusSignals *signals = g_new0(ProxyBusSignals, 1);
 
     signals->connection = g_object_ref(connection);

@@ -75,7 +75,7 @@ ProxyClient *
 proxy_server_adopt(ProxyServer *server, int fd, gboolean is_readonly, gboolean needs_polkit)
 {
     ProxyClient *client = g_new0(ProxyClient, 1);
-    struct ucred peer = {.pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1};
+    struct ucred peer = {.pid = 0, .uid = (uid_t)-1};
     socklen_t length = sizeof peer;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
         g_debug("no credentials of a client: %s", g_strerror(errno));
@@ -83,7 +83,6 @@ proxy_server_adopt(ProxyServer *server, int fd, gboolean is_readonly, gboolean n
     client->server = server;
     client->fd = fd;
     client->uid = peer.uid;
-    client->gid = peer.gid;
     client->pid = peer.pid;
     client->is_readonly = is_readonly;
     /* root is never asked, so that a broken polkit does not lock it out */
@@ -105,18 +104,16 @@ proxy_server_adopt(ProxyServer *server, int fd, gboolean is_readonly, gboolean n
 /**
  * proxy_server_adopt_for:
  * @fd: as for proxy_server_adopt()
- * @uid: who is behind it, as somebody who knows has told us; likewise @gid and @pid
+ * @uid: who is behind it, as somebody who knows has told us; likewise @pid
  *
  * Takes a client in that needs no authentication of its own: every call of it is authorised by the daemon anyway.
  */
 void
-proxy_server_adopt_for(ProxyServer *server, int fd, uid_t uid, gid_t gid, pid_t pid,
-                       gboolean is_readonly)
+proxy_server_adopt_for(ProxyServer *server, int fd, uid_t uid, pid_t pid, gboolean is_readonly)
 {
     ProxyClient *client = proxy_server_adopt(server, fd, is_readonly, FALSE);
 
     client->uid = uid;
-    client->gid = gid;
     client->pid = pid;
 }
 
@@ -369,12 +366,6 @@ uid_t
 proxy_client_uid(ProxyClient *client)
 {
     return client->uid;
-}
-
-gid_t
-proxy_client_gid(ProxyClient *client)
-{
-    return client->gid;
 }
 
 pid_t

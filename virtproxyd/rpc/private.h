@@ -30,7 +30,6 @@ struct _ProxyClient {
     int fd;
     ProxyWatch *watch;
     uid_t uid;
-    gid_t gid;
     pid_t pid;
     gboolean is_readonly;
     gboolean is_authenticated;

@@ -39,13 +39,12 @@ void proxy_server_free(ProxyServer *server);
 /* @fd: listening socket (owned by the server from here on) */
 gboolean proxy_server_listen(ProxyServer *server, int fd, const char *name, gboolean is_readonly,
                              gboolean needs_polkit, GError **error);
-void proxy_server_adopt_for(ProxyServer *server, int fd, uid_t uid, gid_t gid, pid_t pid,
+void proxy_server_adopt_for(ProxyServer *server, int fd, uid_t uid, pid_t pid,
                             gboolean is_readonly);
 guint proxy_server_n_clients(ProxyServer *server);
 
 /* clients */
 uid_t proxy_client_uid(ProxyClient *client);
-gid_t proxy_client_gid(ProxyClient *client);
 pid_t proxy_client_pid(ProxyClient *client);
 gboolean proxy_client_is_readonly(ProxyClient *client);
 void proxy_client_set_authenticated(ProxyClient *client);

@@ -165,9 +165,9 @@ assert_peer(GDBusConnection *connection, const char *method, GVariant *args, con
 static GVariant *
 identity(guint uid, gboolean is_readonly)
 {
-    return g_variant_new_parsed("({'uid': <%u>, 'gid': <%u>, 'pid': <uint32 4711>, "
+    return g_variant_new_parsed("({'uid': <%u>, 'pid': <uint32 4711>, "
                                 "'readonly': <%b>, 'remote': <'unix'>},)",
-                                uid, uid, is_readonly);
+                                uid, is_readonly);
 }
 
 /* Runs in the connection's thread, so that signals and replies are noted in the order they came. */

@@ -12,12 +12,6 @@ proxy_client_uid(ProxyClient *client)
     return getuid();
 }
 
-gid_t
-proxy_client_gid(ProxyClient *client)
-{
-    return getgid();
-}
-
 pid_t
 proxy_client_pid(ProxyClient *client)
 {
