@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 #include <string.h>
 #include "base/error.h"
+#include "base/text.h"
 
 typedef struct {
     const ProxyNames *names;
@@ -279,7 +280,7 @@ convert_domains(const Context *context, const ProxyStep *step, GVariant *value, 
     return g_variant_builder_end(&builder);
 }
 
-/* ---- snapshots: their path is the domain's, /snapshot/ and the name, with _XX for what is no letter or digit ---- */
+/* ---- snapshots: their path is the domain's, /snapshot/ and the name ---- */
 
 #define SNAPSHOT_PART "/snapshot/"
 
@@ -295,33 +296,9 @@ proxy_convert_snapshot_path(const ProxyNames *names, GVariant *wire_snapshot)
     g_autoptr(GVariant) domain = g_variant_get_child_value(wire_snapshot, 1);
     g_autoptr(GVariant) name = g_variant_get_child_value(wire_snapshot, 0);
     g_autofree char *guest = proxy_convert_domain_path(names, domain);
-    GString *path = g_string_new(guest);
+    g_autofree char *part = vb_text_to_path(g_variant_get_string(name, NULL));
 
-    g_string_append(path, SNAPSHOT_PART);
-    for (const char *at = g_variant_get_string(name, NULL); *at; at++) {
-        if (g_ascii_isalnum(*at))
-            g_string_append_c(path, *at);
-        else
-            g_string_append_printf(path, "_%02x", (guchar)*at);
-    }
-    if (g_str_has_suffix(path->str, "/"))
-        g_string_append_c(path, '_'); /* no name: nobody's path, but one */
-    return g_string_free(path, FALSE);
-}
-
-static char *
-decode_name(const char *text)
-{
-    GString *name = g_string_new(NULL);
-
-    for (; *text; text++) {
-        int high = *text == '_' ? g_ascii_xdigit_value(text[1]) : -1;
-        int low = high >= 0 ? g_ascii_xdigit_value(text[2]) : -1;
-
-        g_string_append_c(name, low >= 0 ? (char)(high * 16 + low) : *text);
-        text += low >= 0 ? 2 : 0;
-    }
-    return g_string_free(name, FALSE);
+    return g_strconcat(guest, SNAPSHOT_PART, part, NULL);
 }
 
 static GVariant *
@@ -329,10 +306,10 @@ snapshot_to_wire(const Context *context, const char *path, GError **error)
 {
     const char *part = strstr(path, SNAPSHOT_PART);
     g_autofree char *guest = part ? g_strndup(path, (gsize)(part - path)) : NULL;
-    g_autofree char *name = part ? decode_name(part + strlen(SNAPSHOT_PART)) : NULL;
+    g_autofree char *name = part ? vb_text_from_path(part + strlen(SNAPSHOT_PART)) : NULL;
     g_autoptr(GVariant) domain = NULL;
 
-    if (!part || !g_utf8_validate(name, -1, NULL)) {
+    if (!name) {
         vb_error_set(error, VIR_ERR_RPC, "'%s' is not the path of a snapshot", path);
         return NULL;
     }

@@ -5,6 +5,7 @@
 
 #include "backend/convert.h"
 #include "base/error.h"
+#include "base/text.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -31,44 +32,6 @@ proxy_bus_host_cpus(void)
 /* ---- paths ---- */
 
 static char *
-encode_name(const char *name)
-{
-    GString *out = g_string_new(NULL);
-
-    for (; *name; name++) {
-        if (g_ascii_isalnum(*name))
-            g_string_append_c(out, *name);
-        else
-            g_string_append_printf(out, "_%02x", (guint8)*name);
-    }
-    return g_string_free(out, FALSE);
-}
-
-static char *
-decode_name(const char *text)
-{
-    g_autoptr(GString) out = g_string_new(NULL);
-
-    for (; *text; text++) {
-        int high, low;
-
-        if (*text != '_') {
-            g_string_append_c(out, *text);
-            continue;
-        }
-        high = g_ascii_xdigit_value(text[1]);
-        low = high < 0 ? -1 : g_ascii_xdigit_value(text[2]);
-        if (low < 0 || (high == 0 && low == 0))
-            return NULL;
-        g_string_append_c(out, (char)(high * 16 + low));
-        text += 2;
-    }
-    return out->len > 0 && g_utf8_validate(out->str, -1, NULL)
-               ? g_string_free(g_steal_pointer(&out), FALSE)
-               : NULL;
-}
-
-static char *
 path_of_domain(GVariant *domain, const char *folder)
 {
     g_autoptr(GVariant) bytes = g_variant_get_child_value(domain, 1);
@@ -87,7 +50,7 @@ static char *
 path_of_named(GVariant *object, const char *folder)
 {
     g_autoptr(GVariant) first = g_variant_get_child_value(object, 0);
-    g_autofree char *name = encode_name(g_variant_get_string(first, NULL));
+    g_autofree char *name = vb_text_to_path(g_variant_get_string(first, NULL));
 
     return g_strconcat(folder, name, NULL);
 }
@@ -121,7 +84,7 @@ snapshot_to_wire(const char *text)
     g_autofree char *name = NULL;
 
     if (domain && text[UUID_LENGTH] == '_')
-        name = decode_name(text + UUID_LENGTH + 1);
+        name = vb_text_from_path(text + UUID_LENGTH + 1);
     if (!name) {
         if (domain)
             g_variant_unref(g_variant_ref_sink(domain));
@@ -145,7 +108,7 @@ proxy_bus_object_to_wire(const char *path)
     } else if (g_str_equal(folder, PROXY_BUS_SNAPSHOT) && name[1] == '_') {
         wire = snapshot_to_wire(name + 2);
     } else if (g_str_equal(folder, PROXY_BUS_NODEDEV)) {
-        g_autofree char *plain = decode_name(name + 1);
+        g_autofree char *plain = vb_text_from_path(name + 1);
         wire = plain ? g_variant_new_string(plain) : NULL;
     }
     return wire ? take(wire) : NULL;

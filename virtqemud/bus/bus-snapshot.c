@@ -2,49 +2,18 @@
 /* org.virtbus.DomainSnapshot1: one object per recorded snapshot, below its guest's. */
 #include <string.h>
 
+#include "base/text.h"
 #include "bus/bus-private.h"
 
 #define SNAPSHOT_PART "/snapshot/"
 
 /* ---- paths ---- */
 
-/* every byte that is no letter or digit as _XX, so that any name has a path, and each path one name */
-static char *
-encode(const char *name)
-{
-    GString *text = g_string_new(NULL);
-    for (const char *at = name; *at; at++) {
-        if (g_ascii_isalnum(*at))
-            g_string_append_c(text, *at);
-        else
-            g_string_append_printf(text, "_%02x", (guchar)*at);
-    }
-    return g_string_free(text, FALSE);
-}
-
-static char *
-decode(const char *text)
-{
-    GString *name = g_string_new(NULL);
-    for (; *text; text++) {
-        const gboolean is_hex =
-            *text == '_' && g_ascii_isxdigit(text[1]) && g_ascii_isxdigit(text[2]);
-        if (!is_hex) {
-            g_string_append_c(name, *text);
-            continue;
-        }
-        g_string_append_c(name, (char)(g_ascii_xdigit_value(text[1]) * 16 +
-                                       g_ascii_xdigit_value(text[2])));
-        text += 2;
-    }
-    return g_string_free(name, FALSE);
-}
-
 char *
 qemu_bus_snapshot_path(const QemuDomain *domain, const char *name)
 {
     g_autofree char *guest = qemu_bus_domain_path(domain->uuid_text);
-    g_autofree char *encoded = encode(name);
+    g_autofree char *encoded = vb_text_to_path(name);
     return g_strconcat(guest, SNAPSHOT_PART, encoded, NULL);
 }
 
@@ -54,10 +23,9 @@ qemu_bus_explain_snapshot(const char *path, GError **error)
     const char *part = strstr(path, SNAPSHOT_PART);
     if (!part)
         return FALSE;
-    g_autofree char *name = decode(part + strlen(SNAPSHOT_PART));
-    g_autofree char *valid = g_utf8_make_valid(name, -1);
+    g_autofree char *name = vb_text_from_path(part + strlen(SNAPSHOT_PART));
     vb_error_set(error, VIR_ERR_NO_DOMAIN_SNAPSHOT, "no domain snapshot with matching name '%s'",
-                 valid);
+                 name ? name : part + strlen(SNAPSHOT_PART));
     return TRUE;
 }
 
