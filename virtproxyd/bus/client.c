@@ -5,6 +5,7 @@
 #include "bus/client.h"
 
 #include "base/error.h"
+#include "rpc/input.h"
 #include "rpc/message.h"
 #include "rpc/output.h"
 #include "rpc/watch.h"
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 #define READ_SIZE (64 * 1024)
-#define FDS_MAX 32 /* VIR_NET_MESSAGE_NUM_FDS_MAX */
 
 typedef struct {
     const ProxyProcedure *procedure;
@@ -186,42 +186,16 @@ take_frame(ProxyBusClient *client, const ProxyFrame *frame)
         take_message(client, frame);
 }
 
-static void
-take_fds(ProxyBusClient *client, struct msghdr *message)
-{
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
-         header = CMSG_NXTHDR(message, header)) {
-        if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-            g_array_append_vals(client->in_fds, CMSG_DATA(header),
-                                (guint)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int)));
-    }
-}
-
 /* FALSE: the server hung up */
 static gboolean
 receive(ProxyBusClient *client)
 {
     guint8 buffer[READ_SIZE];
-    struct iovec iov = {buffer, sizeof buffer};
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int) * FDS_MAX)];
-    } control;
-    struct msghdr message = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = &control,
-        .msg_controllen = sizeof control,
-    };
-    gssize length = recvmsg(client->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    const gssize length = proxy_input_receive(client->fd, buffer, sizeof buffer, client->in_fds);
 
-    if (length < 0 && (errno == EAGAIN || errno == EINTR))
-        return TRUE;
-    if (length <= 0)
-        return FALSE;
-    take_fds(client, &message);
-    g_byte_array_append(client->in, buffer, (guint)length);
-    return TRUE;
+    if (length > 0)
+        g_byte_array_append(client->in, buffer, (guint)length);
+    return length >= 0;
 }
 
 /* Nobody frees a client from inside its callbacks; a frame is copied, since they may call again. */

@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_UNCLAIMED_FDS (2 * VIR_NET_MESSAGE_NUM_FDS_MAX)
 #define MAX_DEFERRED 256                /* calls */
 #define MAX_DEFERRED_SIZE (1024 * 1024) /* bytes */
 #define ANONYMOUS_PATIENCE_S 60
@@ -167,44 +166,6 @@ proxy_client_unref(ProxyClient *client)
 
 /* --- input --- */
 
-static void
-take_fds(ProxyClient *client, struct msghdr *message)
-{
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
-         header = CMSG_NXTHDR(message, header)) {
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-            continue;
-        gsize count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        g_array_append_vals(client->in_fds, CMSG_DATA(header), (guint)count);
-    }
-}
-
-/* Returns: bytes read into the server's inbox, 0: nothing now, -1: the connection is over */
-static gssize
-receive(ProxyClient *client)
-{
-    struct iovec iov = {client->server->inbox, PROXY_INBOX_SIZE};
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int) * VIR_NET_MESSAGE_NUM_FDS_MAX)];
-    } control;
-    struct msghdr message = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = &control,
-        .msg_controllen = sizeof control,
-    };
-    gssize length = recvmsg(client->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    if (length < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -1;
-    if (length == 0)
-        return -1;
-    take_fds(client, &message);
-    if (message.msg_flags & MSG_CTRUNC || client->in_fds->len > MAX_UNCLAIMED_FDS)
-        return -1;
-    return length;
-}
-
 /* Returns: FALSE when the bytes are no messages */
 static gboolean
 consume(ProxyClient *client, const guint8 *data, gsize length)
@@ -236,7 +197,8 @@ consume(ProxyClient *client, const guint8 *data, gsize length)
 static gboolean
 read_client(ProxyClient *client)
 {
-    gssize length = receive(client);
+    gssize length =
+        proxy_input_receive(client->fd, client->server->inbox, PROXY_INBOX_SIZE, client->in_fds);
     if (length <= 0)
         return length == 0;
     client->last_heard_us = g_get_monotonic_time();

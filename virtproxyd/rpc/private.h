@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the files of the RPC server share with each other, and with its tests. */
 #pragma once
+#include "rpc/input.h"
 #include "rpc/message.h"
 #include "rpc/output.h"
 #include "rpc/rpc.h"

@@ -487,12 +487,70 @@ test_keepalive(void)
     fixture_clear(&fixture);
 }
 
+/* one byte, and @n descriptors with it */
+static void
+send_fds(int fd, guint n)
+{
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int) * 100)];
+    } control = {0};
+    struct iovec iov = {(char[]){'x'}, 1};
+    const gsize size = sizeof(int) * n;
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = CMSG_SPACE(size)};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(size);
+    for (guint i = 0; i < n; i++)
+        memcpy(CMSG_DATA(header) + sizeof fd * i, &fd, sizeof fd);
+    g_assert_cmpint(sendmsg(fd, &message, 0), ==, 1);
+}
+
+/* a peer's descriptors are taken up to a limit, per message and in all; none is lost sight of */
+static void
+test_input(void)
+{
+    static const struct {
+        guint n[3], n_taken;
+        gssize last;
+    } rows[] = {
+        {{1, 2, 3}, 6, 1},
+        {{32, 32}, 64, 1},
+        {{32, 32, 1}, 65, -1},
+        {{33}, 32, -1},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        int pair[2];
+        guint8 byte;
+        g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+        g_assert_no_errno(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+        g_assert_cmpint(proxy_input_receive(pair[0], &byte, 1, fds), ==, 0);
+        gssize last = 0;
+        for (guint j = 0; j < G_N_ELEMENTS(rows[i].n) && rows[i].n[j]; j++) {
+            send_fds(pair[1], rows[i].n[j]);
+            last = proxy_input_receive(pair[0], &byte, 1, fds);
+        }
+        g_assert_cmpint(last, ==, rows[i].last);
+        g_assert_cmpuint(fds->len, ==, rows[i].n_taken);
+        for (guint j = 0; j < fds->len; j++)
+            g_assert_no_errno(close(g_array_index(fds, int, j)));
+        close(pair[1]);
+        g_assert_cmpint(proxy_input_receive(pair[0], &byte, 1, fds), ==, -1);
+        close(pair[0]);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_log_set_always_fatal(G_LOG_LEVEL_ERROR |
                            G_LOG_LEVEL_CRITICAL); /* some tests provoke warnings */
+    g_test_add_func("/rpc/input", test_input);
     g_test_add_func("/rpc/call", test_call);
     g_test_add_func("/rpc/protocol-errors", test_protocol_errors);
     g_test_add_func("/rpc/error-parts", test_error_parts);
