@@ -189,3 +189,26 @@ def test_stored(stack, guest_xml):
     assert [v[0] for v in listed(stack)] == ["yes", "yes", "no", "no"]
     stack.virsh("setvcpus", NAME, "3", "--config", "--hotpluggable")
     assert listed(stack)[2] == ("yes", "yes", None)
+
+
+def test_another_maximum(stack, guest_xml):
+    """As libvirt 9.0 does it: it changes how many there may be, not how many there are, but for those that go."""
+    define(stack, guest_xml, "<vcpu>2</vcpu>", plain=True, memory_mib=32)
+
+    def maximum(n):
+        stack.virsh("setvcpus", NAME, str(n), "--maximum", "--config")
+        vcpu = tree(stack).find("vcpu")
+        return vcpu.get("current"), vcpu.text, [v[:2] for v in listed(stack)]
+    on, off, later = ("yes", "no"), ("no", "yes"), ("yes", "yes")
+    assert maximum(4) == ("2", "4", [])
+    assert maximum(2) == (None, "2", [])
+    define(stack, guest_xml, "<vcpu current='1'>4</vcpu>", plain=True, memory_mib=32)
+    stack.virsh("setvcpu", NAME, "2", "--enable", "--config")
+    assert maximum(3) == ("2", "3", [on, off, later])
+    assert maximum(2) == ("1", "2", [on, off])
+    assert maximum(4) == ("1", "4", [on, off, off, off])
+    result = stack.virsh("setvcpus", NAME, "4097", "--maximum", "--config", check=False)
+    assert "requested cpu amount exceeds maximum supported amount (4097 > 4096)" in result.err
+    assert count(stack, "--config", "--current") == 1
+    stack.virsh("start", NAME)
+    assert set(threads(stack)) == {0}

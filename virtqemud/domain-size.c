@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define MAX_VCPU 4095u
+#define MAX_VCPU 4095u /* no machine of QEMU has more */
 #define IMPACT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)
 
 /* a change that is made in a running guest first and stored when that worked */
@@ -158,11 +158,7 @@ apply_hotpluggable(VbDomainDef *def, guint64 n)
 static void
 apply_max_vcpus(VbDomainDef *def, guint64 n)
 {
-    for (guint i = VB_DOMAIN_COUNT(def->vcpu_list); i > n; i--)
-        g_free(g_ptr_array_steal_index(def->vcpu_list, i - 1));
-    def->vcpus = (guint)n;
-    if (def->current_vcpus >= def->vcpus)
-        def->current_vcpus = 0;
+    qemu_vcpus_set_max(def, (guint)n);
 }
 
 static gboolean
@@ -173,6 +169,10 @@ check_max_vcpus(const VbDomainDef *live, const VbDomainDef *config, guint n, GEr
     if (live)
         return vb_error_set(error, VIR_ERR_INVALID_ARG,
                             "maximum vcpu count of a live domain can't be modified");
+    if (n > MAX_VCPU + 1)
+        return vb_error_set(error, VIR_ERR_INVALID_ARG,
+                            "requested cpu amount exceeds maximum supported amount (%u > %u)", n,
+                            MAX_VCPU + 1);
     if (cpu && cpu->sockets &&
         n != cpu->sockets * MAX(cpu->dies, 1) * MAX(cpu->cores, 1) * MAX(cpu->threads, 1))
         return vb_error_set(error, VIR_ERR_INVALID_ARG,

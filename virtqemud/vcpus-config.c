@@ -122,6 +122,34 @@ qemu_vcpus_set_count(VbDomainDef *def, guint n, gboolean is_pluggable)
     count(def);
 }
 
+static void
+add_offline(VbDomainDef *def, guint id)
+{
+    VbDomainVcpu *vcpu = g_new0(VbDomainVcpu, 1);
+    vcpu->id = id;
+    vcpu->has_id = TRUE;
+    switch_one(vcpu, FALSE, TRUE);
+    vb_domain_list_add(&def->vcpu_list, vcpu);
+}
+
+void
+qemu_vcpus_set_max(VbDomainDef *def, guint n)
+{
+    const guint online = vb_domain_online_vcpus(def);
+    if (VB_DOMAIN_COUNT(def->vcpu_list) == 0) {
+        def->vcpus = n;
+        def->current_vcpus = online < n ? online : 0;
+        return;
+    }
+    need_list(def);
+    for (guint i = def->vcpus; i > n; i--)
+        g_free(g_ptr_array_steal_index(def->vcpu_list, i - 1));
+    for (guint id = def->vcpus; id < n; id++)
+        add_offline(def, id);
+    def->vcpus = n;
+    count(def);
+}
+
 void
 qemu_vcpus_switch(VbDomainDef *def, const VbBitset *map, gboolean is_on)
 {

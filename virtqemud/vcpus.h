@@ -20,6 +20,8 @@ void qemu_vcpus_rejected(QemuDomain *domain, const char *alias);
 VbBitset *qemu_vcpus_online(const VbDomainDef *def); /* (transfer full) */
 /* as many, from the lowest on; those that come later than the guest's start when @is_hotpluggable */
 void qemu_vcpus_set_count(VbDomainDef *def, guint n, gboolean is_hotpluggable);
+/* those that are there stay, up to the new maximum */
+void qemu_vcpus_set_max(VbDomainDef *def, guint n);
 void qemu_vcpus_switch(VbDomainDef *def, const VbBitset *map, gboolean is_on);
 /* INVALID_ARG in libvirt's words: what a stored definition does not allow */
 gboolean qemu_vcpus_check_switch(const VbDomainDef *def, const VbBitset *map, GError **error);
