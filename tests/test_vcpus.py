@@ -97,6 +97,17 @@ def test_single_ones(stack, guest_xml):
     assert len(guest_cpus(console)) == 1
 
 
+def test_order_in_which_they_came(stack, guest_xml):
+    define(stack, guest_xml, "<vcpu current='1'>4</vcpu>", plain=True, memory_mib=32)
+    stack.virsh("start", NAME)
+    for vcpu in ("3", "1"):
+        stack.virsh("setvcpu", NAME, vcpu, "--enable", "--live")
+    assert listed(stack) == [("yes", "no", "1"), ("yes", "yes", "3"), ("no", "yes", None), ("yes", "yes", "2")]
+    stack.kill("virtqemud")
+    stack.virsh("setvcpu", NAME, "2", "--enable", "--live")
+    assert [order for _, _, order in listed(stack)] == ["1", "3", "4", "2"]
+
+
 def test_guest_that_does_not_listen(stack, guest_xml):
     """Nobody answers the request: the call says so, the vCPU stays; it is noticed when it goes later."""
     console = boot(stack, guest_xml)

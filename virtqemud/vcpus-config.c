@@ -62,9 +62,11 @@ need_list(VbDomainDef *def)
 {
     GPtrArray *list = NULL;
     for (guint id = 0; id < def->vcpus; id++) {
+        const VbDomainVcpu *before = find(def, id);
         VbDomainVcpu *vcpu = g_new0(VbDomainVcpu, 1);
         vcpu->id = id;
         vcpu->has_id = TRUE;
+        vcpu->order = before ? before->order : 0;
         vcpu->enabled = is_online(def, id) ? VB_TRISTATE_YES : VB_TRISTATE_NO;
         vcpu->hotpluggable = is_hotpluggable(def, id) ? VB_TRISTATE_YES : VB_TRISTATE_NO;
         vb_domain_list_add(&list, vcpu);
