@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Fixtures for tests inside the whole machine. The folder of a test names the profile it runs on; each profile is
-booted once, and its tests share the machine.
+booted once by each process of pytest, and its tests there share the machine.
 """
 
 import os
