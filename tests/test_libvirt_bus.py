@@ -6,6 +6,7 @@ import pwd
 import signal
 import socket
 import subprocess
+import time
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -209,6 +210,28 @@ def test_the_proxy_dies_and_comes_back(stack, client, guest):
     os.kill(stack.pid("virtproxyd"), signal.SIGKILL)
     wait_for(lambda: not owner(client), 10, "the name to be free")
     assert client.connect("ListDomains", "(u)", 0) == [guest]
+
+
+def test_called_while_it_goes(make_stack):
+    """A call that arrives when the proxy has been idle for long enough is answered, by the proxy that was to go."""
+    stack = make_stack(options=("--idle-timeout", "1"))
+    client = Client(stack)
+    stack.virsh("uri")
+    wait_for(lambda: owner(client), 10, "the name")
+    pid = stack.pid("virtproxyd")
+    os.kill(pid, signal.SIGSTOP)
+    idle = time.monotonic() + 1.5
+    wait_for(lambda: time.monotonic() > idle, 10, "idleness")
+    answers = []
+    client.connection.call(NAME, ROOT, "org.libvirt.Connect", "ListDomains", GLib.Variant("(u)", (0,)), None, 0,
+                           20000 * SLOW, None, lambda source, result: answers.append(source.call_finish(result)))
+    client.connection.flush_sync(None)
+    os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: (GLib.MainContext.default().iteration(False), answers)[1], 20, "answer")
+    assert answers[0].unpack() == ([],) and stack.pid("virtproxyd") == pid
+    wait_for(lambda: owner(client), 10, "the name")
+    client.connection.close_sync(None)
+    wait_for(lambda: not stack.pid("virtproxyd"), 20, "idle exit")
 
 
 def test_a_name_that_somebody_else_has(stack):

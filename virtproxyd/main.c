@@ -68,6 +68,14 @@ start(VbService *service, gpointer data, GError **error)
     return proxy->listen != NULL;
 }
 
+static gboolean
+let_go(VbService *service, gpointer data)
+{
+    const Proxy *proxy = data;
+
+    return !proxy->bus || proxy_bus_let_go(proxy->bus);
+}
+
 static void
 stop(VbService *service, gpointer data)
 {
@@ -100,6 +108,7 @@ main(int argc, char **argv)
         .options = options,
         .start = start,
         .stop = stop,
+        .let_go = let_go,
     };
     int status;
 

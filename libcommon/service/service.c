@@ -134,6 +134,14 @@ vb_service_touch(VbService *service)
     service->active_us = g_get_monotonic_time();
 }
 
+/* FALSE: somebody has called meanwhile */
+static gboolean
+let_go(VbService *service)
+{
+    return vb_bus_release_name(service) &&
+           (!service->info->let_go || service->info->let_go(service, service->data));
+}
+
 static gboolean
 look_idle(gpointer data)
 {
@@ -142,7 +150,7 @@ look_idle(gpointer data)
     gint64 left_us = service->options.idle_timeout_s * G_USEC_PER_SEC - idle_us;
     if (service->n_holds > 0 || service->peers->len > 0 || service->n_calls > 0)
         left_us = service->options.idle_timeout_s * G_USEC_PER_SEC;
-    if (left_us <= 0 && vb_bus_release_name(service)) {
+    if (left_us <= 0 && let_go(service)) {
         vb_log_info(NULL, "idle, exiting");
         vb_service_quit(service, 0);
         return G_SOURCE_REMOVE;

@@ -106,6 +106,8 @@ typedef struct {
     void (*stop)(VbService *service,
                  gpointer data); /* nothing is asked of objects any more: free them */
     void (*reload)(VbService *service, gpointer data); /* SIGHUP; may be NULL */
+    /* Idle: gives up a name that the daemon has got by itself. FALSE: it is wanted, and has its name again; may be NULL */
+    gboolean (*let_go)(VbService *service, gpointer data);
     /* the guest that @object stands for, for the journal: FALSE when it is none; may be NULL */
     gboolean (*name_guest)(VbObject *object, const char **ret_name, const char **ret_uuid);
     void (*explain_missing)(

@@ -29,6 +29,9 @@ struct _ProxyBus {
     GHashTable *callers; /* name -> Caller */
     ProxyBusSignals *signals;
     guint name_id;
+    guint filter;
+    int *n_arrived; /* calls, of whatever kind; GDBus' thread counts them. g_atomic_rc_box */
+    int n_seen;     /* of them, when it was last asked whether we may go */
 };
 
 const ProxyBusKind proxy_bus_kinds[] = {
@@ -244,10 +247,44 @@ static gboolean export(ProxyBus *bus, GError **error)
 
 /* ---- the name ---- */
 
+/* in GDBus' thread: the call itself has its turn on the loop later */
+static GDBusMessage *
+count_call(GDBusConnection *connection, GDBusMessage *message, gboolean is_incoming, gpointer data)
+{
+    if (is_incoming && g_dbus_message_get_message_type(message) == G_DBUS_MESSAGE_TYPE_METHOD_CALL)
+        g_atomic_int_inc((int *)data);
+    return message;
+}
+
+/* since this was asked last; none of them need have had its turn */
+static gboolean
+has_calls(ProxyBus *bus)
+{
+    const int n = g_atomic_int_get(bus->n_arrived);
+    const gboolean has_new = n != bus->n_seen;
+    GHashTableIter iter;
+    gpointer caller;
+
+    bus->n_seen = n;
+    g_hash_table_iter_init(&iter, bus->callers);
+    while (g_hash_table_iter_next(&iter, NULL, &caller))
+        if (!g_queue_is_empty(&((Caller *)caller)->waiting))
+            return TRUE;
+    return has_new;
+}
+
 static void
 on_name_lost(GDBusConnection *connection, const char *name, gpointer data)
 {
     vb_log_warning(NULL, "the bus name %s belongs to somebody else, or the bus has gone", name);
+}
+
+static void
+own_name(ProxyBus *bus)
+{
+    bus->name_id =
+        g_bus_own_name_on_connection(bus->connection, BUS_NAME, G_BUS_NAME_OWNER_FLAGS_NONE, NULL,
+                                     on_name_lost, bus, NULL);
 }
 
 static void
@@ -265,8 +302,25 @@ on_connected(GObject *source, GAsyncResult *result, gpointer data)
         return;
     }
     g_dbus_connection_set_exit_on_close(connection, FALSE);
-    bus->name_id = g_bus_own_name_on_connection(connection, BUS_NAME, G_BUS_NAME_OWNER_FLAGS_NONE,
-                                                NULL, on_name_lost, bus, NULL);
+    bus->filter = g_dbus_connection_add_filter(connection, count_call,
+                                               g_atomic_rc_box_acquire(bus->n_arrived),
+                                               g_atomic_rc_box_release);
+    own_name(bus);
+}
+
+/* The bus sends what came for the name before it confirms that nobody has it. */
+gboolean
+proxy_bus_let_go(ProxyBus *bus)
+{
+    if (bus->name_id == 0)
+        return TRUE;
+    if (has_calls(bus))
+        return FALSE;
+    g_clear_handle_id(&bus->name_id, g_bus_unown_name);
+    if (!has_calls(bus))
+        return TRUE;
+    own_name(bus);
+    return FALSE;
 }
 
 ProxyBus *
@@ -275,6 +329,7 @@ proxy_bus_new(ProxyServer *server, const char *address)
     ProxyBus *bus = g_new0(ProxyBus, 1);
 
     bus->server = server;
+    bus->n_arrived = g_atomic_rc_box_new0(int);
     bus->cancellable = g_cancellable_new();
     bus->callers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, caller_free);
     g_dbus_connection_new_for_address(address,
@@ -293,9 +348,12 @@ proxy_bus_free(ProxyBus *bus)
     g_clear_handle_id(&bus->name_id, g_bus_unown_name);
     g_clear_pointer(&bus->signals, proxy_bus_signals_free);
     g_hash_table_unref(bus->callers);
+    if (bus->filter)
+        g_dbus_connection_remove_filter(bus->connection, bus->filter);
     if (bus->connection)
         g_dbus_connection_close_sync(bus->connection, NULL, NULL);
     g_clear_object(&bus->connection);
     g_object_unref(bus->cancellable);
+    g_atomic_rc_box_release(bus->n_arrived);
     g_free(bus);
 }

@@ -8,4 +8,6 @@ typedef struct _ProxyBus ProxyBus;
 /* @address: of the bus; connecting goes on in the background: without a bus, or where somebody else owns the name, the
  * proxy serves its sockets alone, and says so. */
 ProxyBus *proxy_bus_new(ProxyServer *server, const char *address);
+/* Gives the name up, for good: FALSE when somebody has called before it was: the proxy is wanted, and has its name again. */
+gboolean proxy_bus_let_go(ProxyBus *bus);
 void proxy_bus_free(ProxyBus *bus);
