@@ -67,6 +67,15 @@ serves_arch(const char *emulator, const char *arch, gpointer data)
            (g_str_equal(arch, "i686") && g_str_equal(qemu_caps_get_arch(caps), "x86_64"));
 }
 
+static guint
+max_vcpus(const char *emulator, const char *machine, gpointer data)
+{
+    g_autoptr(QemuCaps) caps = peek(data, emulator);
+    const QemuMachine *found = caps ? qemu_caps_find_machine(caps, machine) : NULL;
+
+    return found ? found->max_cpus : 0;
+}
+
 static gboolean
 has_program(const char *name, gpointer data)
 {
@@ -119,6 +128,7 @@ qemu_manager_fill_hints(QemuManager *manager, VbDomainCapsHints *hints)
         .default_cpu = default_cpu,
         .has_device = has_device,
         .serves_arch = serves_arch,
+        .max_vcpus = max_vcpus,
         .has_program = has_program,
         .nvram_dir = folder_below(manager, "/nvram"),
         .channel_dir = folder_below(manager, "/channel/target"),

@@ -62,6 +62,17 @@ check_virt_type(const VbDomainDef *def, const VbDomainCapsHints *hints, GError *
 }
 
 static gboolean
+check_max_vcpus(const VbDomainDef *def, const VbDomainCapsHints *hints, GError **error)
+{
+    const guint max = hints && hints->max_vcpus && def->os.machine
+                          ? hints->max_vcpus(def->emulator, def->os.machine, hints->data)
+                          : 0;
+    return max == 0 || def->vcpus <= max ||
+           vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "Maximum CPUs greater than specified machine type limit %u", max);
+}
+
+static gboolean
 fill_machine(const VbDomainFill *fill, GError **error)
 {
     const VbDomainCapsHints *hints = fill->hints;
@@ -286,8 +297,9 @@ vb_domain_defaults(VbDomainDef *def, const VbDomainCapsHints *hints, GError **er
     fill_general(def);
     if (!fill_memory(def, error) || !fill_emulator(&fill, error) ||
         !check_virt_type(def, hints, error) || !fill_machine(&fill, error) ||
-        !vb_domain_fill_os(&fill, error) || !vb_domain_fill_consoles(&fill, error) ||
-        !vb_domain_fill_graphics(&fill, error) || !vb_domain_fill_controllers(&fill, error))
+        !check_max_vcpus(def, hints, error) || !vb_domain_fill_os(&fill, error) ||
+        !vb_domain_fill_consoles(&fill, error) || !vb_domain_fill_graphics(&fill, error) ||
+        !vb_domain_fill_controllers(&fill, error))
         return FALSE;
     vb_domain_fill_cpu(&fill);
     vb_domain_fill_resctrl(def);

@@ -546,6 +546,8 @@ typedef struct VbDomainCapsHints {
     gboolean (*has_device)(const char *emulator, const char *device, gpointer data);
     /* TRUE: the emulator runs guests of @arch */
     gboolean (*serves_arch)(const char *emulator, const char *arch, gpointer data);
+    /* how many vCPUs the machine may have; 0: nobody knows */
+    guint (*max_vcpus)(const char *emulator, const char *machine, gpointer data);
     /* TRUE: the host has the program ("swtpm") */
     gboolean (*has_program)(const char *name, gpointer data);
     const char *nvram_dir;   /* "/var/lib/libvirt/qemu/nvram" */
