@@ -81,6 +81,22 @@ open_thread(guint event, pid_t tid)
     return (int)syscall(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
+/* The kernel itself says EACCES: EPERM is a system call filter. "systemd.md": of the unit's Documentation=. */
+static gboolean
+refuse(guint event, int errsv, GError **error)
+{
+    const char *advice = "";
+    if (errsv == EPERM)
+        advice = " (a system call filter forbids perf_event_open; 'systemctl edit virtqemud' and "
+                 "add what \"Performance counters\" in systemd.md says)";
+    else if (errsv == EACCES)
+        advice = " (it takes CAP_PERFMON, and kernel.perf_event_paranoid below 3: \"Performance "
+                 "counters\" in systemd.md)";
+    return vb_error_set(error, VIR_ERR_SYSTEM_ERROR,
+                        "unable to open host cpu perf event for %s: %s%s", events[event].name,
+                        g_strerror(errsv), advice);
+}
+
 static gboolean
 open_event(QemuDomain *domain, guint event, GError **error)
 {
@@ -99,8 +115,7 @@ open_event(QemuDomain *domain, guint event, GError **error)
             g_array_append_val(domain->perf->fds[event], fd);
         } else if (errsv != ESRCH) {
             close_event(domain->perf, event);
-            return vb_error_set_errno(error, errsv, "unable to open host cpu perf event for %s",
-                                      events[event].name);
+            return refuse(event, errsv, error);
         }
     }
     return TRUE;
