@@ -552,7 +552,7 @@ def crashing(make_stack, guest_xml, step, n=1):
 def test_killed_while_an_internal_one_is_made(make_stack, guest_xml, step, is_made):
     stack, paths = crashing(make_stack, guest_xml, step, 2)
     refused(stack, "snapshot-create-as", "guest", "one")
-    wait_for(lambda: no_journal(stack) and names(stack) == ["one"] * is_made, 30, "order")
+    wait_for(lambda: names(stack) == ["one"] * is_made and no_journal(stack), 30, "order")
     for path in paths:
         wait_for(lambda p=path: inside(p) == ["one"] * is_made, 30, "image in order")
     if is_made:
@@ -611,7 +611,7 @@ def test_killed_while_disks_go_back(make_stack, guest_xml, step):
     stack.virsh("snapshot-create-as", "guest", "two")
     write(path, 2)
     refused(stack, "snapshot-revert", "guest", "one")
-    wait_for(lambda: no_journal(stack) and names(stack) == ["one", "two"], 30, "order")
+    wait_for(lambda: names(stack) == ["one", "two"] and no_journal(stack), 30, "order")
     assert holds(path, 1)
     assert stack.virsh("snapshot-current", "guest", "--name").out.strip() == "one"
 
@@ -628,7 +628,7 @@ def test_killed_while_memory_comes_back(make_stack, guest_xml, step, is_back):
     stack.define(plain.virsh("dumpxml", "guest").out)
     create(stack, plain.virsh("snapshot-dumpxml", "guest", "one").out, "--redefine")
     refused(stack, "snapshot-revert", "guest", "one", timeout=60)
-    wait_for(lambda: no_journal(stack), 30, "order")
+    wait_for(lambda: (names(stack), no_journal(stack))[1], 30, "order")    # asking is what starts the next daemon
     wanted = "running" if is_back else "shut off"
     wait_for(lambda: reason(stack).startswith(wanted), 10, wanted)
     assert (stack.emulator_pid("guest") > 0) == is_back
