@@ -11,6 +11,7 @@
 #include "monitor.h"
 #include "perf.h"
 #include "placement.h"
+#include "secret.h"
 #include "status.h"
 #include "taint.h"
 #include "tpm.h"
@@ -75,6 +76,8 @@ prepare(QemuTransition *start, GError **error)
         .has_sandbox = TRUE,
         .find_scsi = qemu_hostdev_find_scsi,
         .scsi_data = domain->manager,
+        .find_secret = qemu_secret_provide,
+        .secret_data = domain,
     };
     start->command = qemu_command_build(domain->live, start->caps, &options, error);
     if (!start->command || !qemu_status_write(domain, error))

@@ -14,6 +14,7 @@
 #include "prepare.h"
 #include "resctrl.h"
 #include "save.h"
+#include "secret.h"
 #include "snapshot-op.h"
 #include "status.h"
 #include "store/store.h"
@@ -118,6 +119,7 @@ start_succeed(QemuTransition *start)
 {
     QemuDomain *domain = start->domain;
     take_start(domain);
+    qemu_secrets_forget(domain);
     qemu_monitor_agent_state(domain, NULL, FALSE,
                              VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_REASON_DOMAIN_STARTED);
     if (start->image)

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "hostdev.h"
+#include "secret.h"
 
 #include <string.h>
 
@@ -297,7 +298,9 @@ make_plan(QemuPlug *plug, GPtrArray *steps, GPtrArray *names, GError **error)
     QemuCommandOptions options = {.domain_dir = folder,
                                   .monitor_fd = 0,
                                   .find_scsi = qemu_hostdev_find_scsi,
-                                  .scsi_data = domain->manager};
+                                  .scsi_data = domain->manager,
+                                  .find_secret = qemu_secret_provide,
+                                  .secret_data = domain};
     Plan plan = {plug, device, steps, caps, &options, error};
     VbDomainDeviceInfo *info;
     if (!caps)

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "hostdev.h"
+#include "secret.h"
 
 #include <string.h>
 
@@ -152,7 +153,8 @@ release_host_side(QemuDomain *domain, const VbDomainDevice *device)
     const QemuCommandOptions options = {.domain_dir = "/",
                                         .monitor_fd = -1,
                                         .find_scsi = qemu_hostdev_find_scsi,
-                                        .scsi_data = domain->manager};
+                                        .scsi_data = domain->manager,
+                                        .find_secret = qemu_secret_name};
     g_autoptr(GError) error = NULL;
     g_autoptr(QemuCaps) caps = qemu_plug_get_caps(domain, &error);
     g_autoptr(GPtrArray) steps = NULL;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "domain/disk.h"
+#include "secret.h"
 
 #include <string.h>
 
@@ -50,12 +51,15 @@ on_medium_changed(QemuPlug *plug, const GError *error)
     VbDomainDisk *medium = plug->device->device;
     g_autoptr(QemuCaps) caps = disk ? qemu_plug_get_caps(domain, NULL) : NULL;
     g_autoptr(GPtrArray) old = NULL;
+    const QemuCommandOptions options = {.domain_dir = "/",
+                                        .monitor_fd = -1,
+                                        .find_secret = qemu_secret_name};
     if (error || !disk) {
         qemu_plug_finish(plug, error ? g_error_copy(error) : NULL);
         return;
     }
     if (caps && !vb_domain_source_is_empty(&disk->source))
-        old = qemu_command_plug_medium(domain->live, caps, disk, NULL);
+        old = qemu_command_plug_medium(domain->live, caps, &options, disk, NULL);
     if (old)
         qemu_plug_undo(domain, old, old->len);
     swap_media(disk, medium);
@@ -72,6 +76,10 @@ add_medium_nodes(QemuPlug *plug, const VbDomainDisk *disk, GPtrArray *steps, GEr
     g_autoptr(QemuCaps) caps = qemu_plug_get_caps(plug->domain, error);
     g_autoptr(GPtrArray) nodes = NULL;
     guint number = qemu_plug_next_number(plug->domain->live);
+    const QemuCommandOptions options = {.domain_dir = "/",
+                                        .monitor_fd = -1,
+                                        .find_secret = qemu_secret_provide,
+                                        .secret_data = plug->domain};
     if (!caps || !qemu_prepare_disk(medium, error))
         return FALSE;
     medium->source.index = number++;
@@ -80,7 +88,7 @@ add_medium_nodes(QemuPlug *plug, const VbDomainDisk *disk, GPtrArray *steps, GEr
     drive.source = medium->source;
     drive.backing = medium->backing;
     drive.format = medium->format;
-    nodes = qemu_command_plug_medium(plug->domain->live, caps, &drive, error);
+    nodes = qemu_command_plug_medium(plug->domain->live, caps, &options, &drive, error);
     while (nodes && nodes->len > 0)
         g_ptr_array_add(steps, g_ptr_array_steal_index(nodes, 0));
     return nodes != NULL;

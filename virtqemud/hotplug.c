@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "guest-job.h"
+#include "secret.h"
 
 #include <string.h>
 
@@ -62,6 +63,8 @@ qemu_plug_finish(QemuPlug *plug, GError *error)
     g_autoptr(QemuDomain) domain = qemu_domain_ref(plug->domain);
     if (!error && plug->is_stored)
         (void)qemu_domain_change_config(domain, write_config, plug, &error);
+    if (domain->manager && domain->live)
+        qemu_secrets_forget(domain);
     if (domain->plugs)
         g_queue_remove(domain->plugs, plug);
     plug->done(domain, error, plug->data);

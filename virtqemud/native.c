@@ -62,7 +62,7 @@ show_ports(VbDomainDef *def)
 
 /* Cookies would be in a file of the guest; the host's secrets are nobody's here. */
 static char *
-show_secret(const QemuSecret *secret, gpointer data)
+show_secret(const QemuSecret *secret, gpointer data, GError **error)
 {
     return secret->cookies ? g_build_filename(data, secret->id, NULL) : NULL;
 }

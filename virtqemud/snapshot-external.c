@@ -334,6 +334,7 @@ plan_nodes(QemuSnapshotOp *op, const QemuCaps *caps, GError **error)
 {
     VbDomainDef *live = op->domain->live;
     guint number = qemu_plug_next_number(live);
+    const QemuCommandOptions options = {.domain_dir = "/", .monitor_fd = -1};
     op->nodes = qemu_command_plug_steps_new();
     VB_DOMAIN_EACH(VbSnapshotDisk, entry, op->def->disks)
     {
@@ -346,7 +347,7 @@ plan_nodes(QemuSnapshotOp *op, const QemuCaps *caps, GError **error)
         drive.source = entry->source;
         drive.format = entry->format;
         drive.backing = &end;
-        g_autoptr(GPtrArray) nodes = qemu_command_plug_medium(live, caps, &drive, error);
+        g_autoptr(GPtrArray) nodes = qemu_command_plug_medium(live, caps, &options, &drive, error);
         if (!nodes)
             return FALSE;
         while (nodes->len > 0)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,9 +14,13 @@
 #include "base/log.h"
 #include "helper.h"
 #include "prepare.h"
+#include "secret.h"
 #include "store/store.h"
 
-#define SOCKET_FD QEMU_PROCESS_FIRST_FD
+/* descriptors of ours that swtpm has; it reads each of the keys to its end */
+enum { SOCKET_FD = QEMU_PROCESS_FIRST_FD, KEY_FD, STATE_KEY_FD };
+
+#define CIPHER "aes-256-cbc"
 
 /* ---- where things are ---- */
 
@@ -141,6 +146,47 @@ qemu_tpm_owe(QemuDomain *domain)
     owe(domain, &paths);
 }
 
+/* ---- what the state is encrypted with ---- */
+
+static GBytes *
+read_key(const QemuDomain *domain, const VbDomainTpm *tpm, GError **error)
+{
+    const QemuSecret secret = {.type = "vtpm", .uuid = tpm->encryption_secret};
+    return qemu_secret_read(domain->manager, &secret, error);
+}
+
+static gboolean
+check_key(const QemuDomain *domain, const VbDomainTpm *tpm, GError **error)
+{
+    g_autoptr(GBytes) key = tpm->encryption_secret ? read_key(domain, tpm, error) : NULL;
+    return key || !tpm->encryption_secret;
+}
+
+/* Returns: a descriptor that gives the passphrase once, in memory alone; -1 with @error set */
+static int
+open_key(const QemuDomain *domain, const VbDomainTpm *tpm, GError **error)
+{
+    g_autoptr(GBytes) key = read_key(domain, tpm, error);
+    const int fd = key ? memfd_create("swtpm key", MFD_CLOEXEC) : -1;
+    gsize length = 0;
+    const char *bytes = key ? g_bytes_get_data(key, &length) : NULL;
+    if (!key)
+        return -1;
+    if (fd >= 0 && write(fd, bytes, length) == (ssize_t)length && lseek(fd, 0, SEEK_SET) == 0)
+        return fd;
+    vb_error_set_errno(error, errno, "cannot hand a secret over");
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static void
+close_fds(const QemuProcessFd *fds, guint n_fds)
+{
+    for (guint i = 0; i < n_fds; i++)
+        close(fds[i].source);
+}
+
 gboolean
 qemu_tpm_prepare(QemuDomain *domain, GError **error)
 {
@@ -150,9 +196,8 @@ qemu_tpm_prepare(QemuDomain *domain, GError **error)
         return FALSE;
     if (!tpm)
         return TRUE;
-    if (tpm->encryption_secret) /* nobody keeps secrets yet */
-        return vb_error_set(error, VIR_ERR_NO_SECRET, "no secret with matching uuid '%s'",
-                            tpm->encryption_secret);
+    if (!check_key(domain, tpm, error))
+        return FALSE;
     paths_init(&paths, domain, tpm);
     if (!has_state(&paths, tpm) && !domain->starting->image)
         qemu_domain_owe(domain, "tpm", paths.state);
@@ -171,6 +216,24 @@ find_program(const char *name, GError **error)
     return path;
 }
 
+/* Makes the socket and the keys. FALSE: some of them may be open */
+static gboolean
+open_fds(QemuDomain *domain, const VbDomainTpm *tpm, const Paths *paths, QemuProcessFd *fds,
+         guint *ret_n_fds, GError **error)
+{
+    const guint n_fds = tpm->encryption_secret ? 3 : 1;
+    static const int targets[] = {SOCKET_FD, KEY_FD, STATE_KEY_FD};
+    for (*ret_n_fds = 0; *ret_n_fds < n_fds; (*ret_n_fds)++) {
+        QemuProcessFd *fd = &fds[*ret_n_fds];
+        fd->target = targets[*ret_n_fds];
+        fd->source = fd->target == SOCKET_FD ? qemu_prepare_listen(paths->socket, error)
+                                             : open_key(domain, tpm, error);
+        if (fd->source < 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean
 run_swtpm(QemuDomain *domain, const VbDomainTpm *tpm, const Paths *paths, GError **error)
 {
@@ -178,41 +241,70 @@ run_swtpm(QemuDomain *domain, const VbDomainTpm *tpm, const Paths *paths, GError
     g_autofree char *control = g_strdup_printf("type=unixio,fd=%d", SOCKET_FD);
     g_autofree char *state = g_strdup_printf("dir=%s,mode=0600", paths->state);
     g_autofree char *log = g_strconcat("file=", paths->log, NULL);
-    const char *argv[] = {program,       "socket",
-                          "--ctrl",      control,
-                          "--tpmstate",  state,
-                          "--log",       log,
-                          "--terminate", is_version_2(tpm) ? "--tpm2" : NULL,
-                          NULL};
-    QemuProcessFd fd = {.target = SOCKET_FD};
-    const QemuHelperSpec spec = {.what = "swtpm",
-                                 .argv = argv,
-                                 .log_path = paths->log,
-                                 .pidfile_path = paths->pidfile,
-                                 .fds = &fd,
-                                 .n_fds = 1};
+    g_autofree char *key = g_strdup_printf("pwdfd=%d,mode=" CIPHER, KEY_FD);
+    g_autofree char *state_key = g_strdup_printf("pwdfd=%d,mode=" CIPHER, STATE_KEY_FD);
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    const char *const always[] = {program, "socket", "--ctrl", control,       "--tpmstate",
+                                  state,   "--log",  log,      "--terminate", NULL};
+    const char *const keys[] = {"--key", key, "--migration-key", state_key, NULL};
+    QemuProcessFd fds[3];
+    QemuHelperSpec spec = {.what = "swtpm",
+                           .log_path = paths->log,
+                           .pidfile_path = paths->pidfile,
+                           .fds = fds};
     gboolean is_up;
     if (!program)
         return FALSE;
-    fd.source = qemu_prepare_listen(paths->socket, error);
-    if (fd.source < 0)
-        return FALSE;
-    is_up = qemu_helper_start(domain, &spec, error);
-    close(fd.source);
+    for (guint i = 0; always[i]; i++)
+        g_ptr_array_add(argv, (gpointer)always[i]);
+    if (is_version_2(tpm))
+        g_ptr_array_add(argv, (gpointer) "--tpm2");
+    for (guint i = 0; tpm->encryption_secret && keys[i]; i++)
+        g_ptr_array_add(argv, (gpointer)keys[i]);
+    g_ptr_array_add(argv, NULL);
+    spec.argv = (const char *const *)argv->pdata;
+    is_up = open_fds(domain, tpm, paths, fds, &spec.n_fds, error) &&
+            qemu_helper_start(domain, &spec, error);
+    close_fds(fds, spec.n_fds);
     return is_up;
 }
 
 static void on_setup_ended(QemuDomain *domain, int wait_status);
 
+/* @key: as open_key() gives it; -1: none. Closed */
 static gboolean
-run_setup(QemuDomain *domain, const Paths *paths, const GPtrArray *argv, GError **error)
+run_setup(QemuDomain *domain, const Paths *paths, const GPtrArray *argv, int key, GError **error)
 {
+    const QemuProcessFd fd = {.source = key, .target = KEY_FD};
     const QemuHelperSpec spec = {.what = "swtpm_setup",
                                  .argv = (const char *const *)argv->pdata,
                                  .log_path = paths->log,
                                  .pidfile_path = paths->setup_pidfile,
+                                 .fds = &fd,
+                                 .n_fds = key >= 0 ? 1 : 0,
                                  .ended = on_setup_ended};
-    return qemu_helper_start(domain, &spec, error);
+    const gboolean is_up = qemu_helper_start(domain, &spec, error);
+    close_fds(&fd, spec.n_fds);
+    return is_up;
+}
+
+/* of a TPM, whose key it may need */
+static gboolean
+run_setup_of(QemuDomain *domain, const VbDomainTpm *tpm, const Paths *paths, GPtrArray *argv,
+             GError **error)
+{
+    int key = -1;
+    if (tpm->encryption_secret) {
+        g_ptr_array_add(argv, g_strdup("--cipher"));
+        g_ptr_array_add(argv, g_strdup(CIPHER));
+        g_ptr_array_add(argv, g_strdup("--pwdfile-fd"));
+        g_ptr_array_add(argv, g_strdup_printf("%d", KEY_FD));
+        key = open_key(domain, tpm, error);
+        if (key < 0)
+            return FALSE;
+    }
+    g_ptr_array_add(argv, NULL);
+    return run_setup(domain, paths, argv, key, error);
 }
 
 static void
@@ -254,8 +346,7 @@ run_manufacture(QemuDomain *domain, const VbDomainTpm *tpm, const Paths *paths, 
     if (!argv)
         return FALSE;
     add_words(argv, words);
-    g_ptr_array_add(argv, NULL);
-    return run_setup(domain, paths, argv, error);
+    return run_setup_of(domain, tpm, paths, argv, error);
 }
 
 /* a new user of a session has no settings of swtpm yet */
@@ -270,7 +361,7 @@ run_settings(QemuDomain *domain, const VbDomainTpm *tpm, const Paths *paths, GEr
     g_ptr_array_add(argv, program);
     add_words(argv, words);
     g_ptr_array_add(argv, NULL);
-    return run_setup(domain, paths, argv, error);
+    return run_setup(domain, paths, argv, -1, error);
 }
 
 static gboolean
@@ -293,8 +384,7 @@ run_banks(QemuDomain *domain, const VbDomainTpm *tpm, const Paths *paths, GError
         return FALSE;
     words[1] = list->str;
     add_words(argv, words);
-    g_ptr_array_add(argv, NULL);
-    return run_setup(domain, paths, argv, error);
+    return run_setup_of(domain, tpm, paths, argv, error);
 }
 
 static gboolean

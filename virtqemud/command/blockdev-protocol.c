@@ -16,10 +16,15 @@ gboolean
 qemu_build_take_secret(QemuBuild *build, const QemuSecret *secret, GError **error)
 {
     const QemuCommandOptions *options = build->options;
+    GError *failure = NULL;
     g_autofree char *path =
-        options->find_secret ? options->find_secret(secret, options->secret_data) : NULL;
+        options->find_secret ? options->find_secret(secret, options->secret_data, &failure) : NULL;
     VbJsonWriter *json;
 
+    if (failure) {
+        g_propagate_error(error, failure);
+        return FALSE;
+    }
     if (!path && secret->uuid)
         return vb_error_set(error, VIR_ERR_NO_SECRET, "no secret with matching uuid '%s'",
                             secret->uuid);
@@ -55,6 +60,7 @@ add_login(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSource *source
 {
     g_autofree char *id = g_strdup_printf("%s-auth-secret0", node);
     QemuSecret secret = {.id = id,
+                         .type = source->protocol == VB_DOMAIN_NET_PROTOCOL_RBD ? "ceph" : "iscsi",
                          .uuid = vb_domain_source_more(source)->auth_secret_uuid,
                          .usage = vb_domain_source_more(source)->auth_secret_usage,
                          .is_base64 = source->protocol == VB_DOMAIN_NET_PROTOCOL_RBD};
@@ -148,7 +154,7 @@ add_rbd_encryption(QemuBuild *build, VbJsonWriter *json, const VbDomainDiskSourc
     const VbDomainEncryptionSecret *given = encryption && VB_DOMAIN_COUNT(encryption->secrets) > 0
                                                 ? encryption->secrets->pdata[0]
                                                 : NULL;
-    QemuSecret secret = {.id = id};
+    QemuSecret secret = {.id = id, .type = "volume"};
 
     if (!given || g_strcmp0(encryption->engine, "librbd") != 0)
         return TRUE;

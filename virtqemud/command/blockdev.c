@@ -226,7 +226,7 @@ take_encryption_secret(QemuBuild *build, const VbDomainEncryption *encryption, c
 {
     const VbDomainEncryptionSecret *given =
         VB_DOMAIN_COUNT(encryption->secrets) > 0 ? encryption->secrets->pdata[0] : NULL;
-    QemuSecret secret = {.id = id};
+    QemuSecret secret = {.id = id, .type = "volume"};
 
     if (g_strcmp0(encryption->format, "luks") != 0)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,

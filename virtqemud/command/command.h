@@ -22,7 +22,8 @@ typedef struct {
 
 /* A secret that the emulator needs: one that the host keeps (@uuid or @usage), or cookies of the definition. */
 typedef struct {
-    const char *id; /* of the object: "libvirt-1-storage-auth-secret0" */
+    const char *id;   /* of the object: "libvirt-1-storage-auth-secret0" */
+    const char *type; /* what it must be for: "volume", "ceph", "iscsi"; NULL with cookies */
     const char *uuid, *usage;
     const GPtrArray *cookies; /* VbDomainStorageCookie; NULL: none */
     gboolean is_base64;       /* what the file is to hold */
@@ -40,8 +41,9 @@ typedef struct {
     const char *incoming; /* -incoming URI, or NULL */
     gboolean
         has_master_key; /* DOMAIN_DIR/master-key.aes: what secrets on the monitor are encrypted with */
-    /* Returns (transfer full): a file that holds the secret, for the emulator alone; NULL: there is no such secret */
-    char *(*find_secret)(const QemuSecret *secret, gpointer data);
+    /* Returns (transfer full): a file that holds the secret, for the emulator alone; NULL: there is no such secret, or
+     * @error says what is wrong with it */
+    char *(*find_secret)(const QemuSecret *secret, gpointer data, GError **error);
     gpointer secret_data;
     /* Returns (transfer full): the node of a SCSI unit of the host, "/dev/sg2"; NULL: there is none */
     char *(*find_scsi)(const VbDomainHostdev *hostdev, gpointer data);

@@ -289,18 +289,19 @@ qemu_command_plug_device(const VbDomainDef *def, const QemuCaps *caps,
  * qemu_command_plug_medium:
  * @def: the guest
  * @caps: what its emulator can do
+ * @options: as for a command line
  * @disk: a drive with a numbered image
  *
  * Returns: (transfer full): of QemuPlugStep: the nodes of the image; NULL with @error set
  */
 GPtrArray *
-qemu_command_plug_medium(const VbDomainDef *def, const QemuCaps *caps, const VbDomainDisk *disk,
+qemu_command_plug_medium(const VbDomainDef *def, const QemuCaps *caps,
+                         const QemuCommandOptions *options, const VbDomainDisk *disk,
                          GError **error)
 {
-    const QemuCommandOptions options = {.domain_dir = "/", .monitor_fd = -1};
     const VbDomainDevice device = {VB_DOMAIN_CLASS_DISK, 0, (gpointer)disk,
                                    (VbDomainDeviceInfo *)&disk->info};
-    g_autoptr(GPtrArray) steps = qemu_command_plug_device(def, caps, &options, &device, error);
+    g_autoptr(GPtrArray) steps = qemu_command_plug_device(def, caps, options, &device, error);
 
     if (steps && steps->len > 0) /* the drive itself is there */
         g_ptr_array_set_size(steps, (int)steps->len - 1);

@@ -18,7 +18,8 @@ GPtrArray *qemu_command_plug_device(const VbDomainDef *def, const QemuCaps *caps
                                     GError **error);
 /* the same for the images of a disk alone: a medium */
 GPtrArray *qemu_command_plug_medium(const VbDomainDef *def, const QemuCaps *caps,
-                                    const VbDomainDisk *disk, GError **error);
+                                    const QemuCommandOptions *options, const VbDomainDisk *disk,
+                                    GError **error);
 /* Limits of a running guest's disks (transfer full): arguments of block_set_io_throttle (NULL: nothing to limit), and of
  * object-add and qom-set for groups. */
 char *qemu_command_iotune_arguments(const VbDomainDisk *disk, gboolean is_change);

@@ -38,7 +38,7 @@ load_def(const char *text)
 }
 
 static char *
-find_secret(const QemuSecret *secret, gpointer data)
+find_secret(const QemuSecret *secret, gpointer data, GError **error)
 {
     return g_build_filename("/lib/domain-1", secret->id, NULL);
 }
