@@ -3,11 +3,13 @@
 
 import base64
 import glob
+import http.server
 import json
 import os
 import shutil
 import stat
 import subprocess
+import threading
 
 import pytest
 
@@ -151,3 +153,43 @@ def test_locked_tpm(stack, guest_xml):
     keep(stack, CEPH, "ceph", "<name>pool</name>", "key")
     stack.define(guest_xml("other", plain=True, devices=tpm % CEPH))
     assert "is of type 'ceph' not expected 'vtpm' type" in stack.virsh("start", "other", check=False).err
+
+
+class Vault(http.server.BaseHTTPRequestHandler):
+    """Serves a megabyte of zeroes and notes who came with what."""
+
+    def do_HEAD(self):      # noqa: N802, its base class wants it
+        self.answer()
+
+    def do_GET(self):       # noqa: N802
+        self.answer(b"\0" * (1 << 20))
+
+    def answer(self, body=b""):
+        self.server.seen.append((self.headers.get("Authorization"), self.headers.get("Cookie")))
+        self.send_response(200 if self.headers.get("Authorization") else 401)
+        self.send_header("WWW-Authenticate", 'Basic realm="vault"')
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(1 << 20) if self.headers.get("Authorization") else "0")
+        self.end_headers()
+        self.wfile.write(body if self.headers.get("Authorization") else b"")
+
+    def log_message(self, *_args):
+        pass
+
+
+@pytest.mark.skipif(not glob.glob("/usr/lib/*/qemu/block-curl.so"), reason="no qemu-block-extra: QEMU cannot read from HTTP")
+def test_login_and_cookies(stack, guest_xml):
+    keep(stack, VOLUME, "iscsi", "<target>web</target>", PASSPHRASE)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Vault)
+    server.seen = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    stack.define(guest_xml(plain=True, machine="q35", devices=(
+        "<disk type='network' device='cdrom'><driver name='qemu' type='raw'/><source protocol='http' name='/image'>"
+        "<host name='127.0.0.1' port='%d'/><auth username='ali'><secret type='iscsi' uuid='%s'/></auth>"
+        "<cookies><cookie name='a'>1</cookie><cookie name='b'>two</cookie></cookies></source>"
+        "<target dev='sda' bus='sata'/><readonly/></disk>" % (server.server_port, VOLUME))))
+    stack.virsh("start", "guest")
+    server.shutdown()
+    login = "Basic " + base64.b64encode(("ali:" + PASSPHRASE).encode()).decode()
+    assert (login, "a=1; b=two") in server.seen
+    assert nothing_is_left(stack)
