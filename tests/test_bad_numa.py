@@ -92,8 +92,60 @@ def test_not_started(shared_stack, guest_xml, vcpu, extra, reason):
     shared_stack.virsh("undefine", NAME)
 
 
-def test_memory_is_the_sum(shared_stack, guest_xml):
-    """Cells that have more or less than <memory> says: their sum counts, as libvirt does it."""
-    shared_stack.define(definition(guest_xml, VCPUS, cells().replace("memory='32'", "memory='48'")))
-    assert "<memory unit='KiB'>98304</memory>" in shared_stack.virsh("dumpxml", NAME).out
-    shared_stack.virsh("undefine", NAME)
+MODULE = ("<maxMemory slots='4' unit='MiB'>1024</maxMemory>", "<memory model='dimm'><target><size unit='MiB'>256</size>"
+          "<node>0</node></target></memory></devices>")
+SUMS = [        # <memory> in MiB, of 32 + 48 in cells and maybe a module; what becomes of it; whether it adds up
+    (64, False, 80, False),
+    (100, False, 80, False),
+    (80, False, 80, True),
+    (None, False, 80, True),
+    (80, True, 336, True),
+    (336, True, 336, True),
+    (100, True, 336, False),
+]
+
+
+def write(stack, xml):
+    with open(stack.path("sum.xml"), "w", encoding="ascii") as f:
+        f.write(xml)
+    return stack.path("sum.xml")
+
+
+def uneven(guest_xml, memory, module):
+    """Cells of 32 and 48 MiB below a <memory> of @memory."""
+    xml = definition(guest_xml, VCPUS, cells().replace("memory='32'", "memory='48'", 1))
+    xml = xml.replace("<memory unit='MiB'>64</memory>", "<memory unit='MiB'>%d</memory>" % memory if memory else "")
+    if module:
+        xml = xml.replace("<vcpu>", MODULE[0] + "<vcpu>").replace("</devices>", MODULE[1])
+    return xml
+
+
+@pytest.mark.parametrize("memory,module,sum_mib,adds_up", SUMS)
+def test_memory_is_the_sum(shared_stack, guest_xml, memory, module, sum_mib, adds_up):
+    """Cells that have more or less than <memory> says: their sum counts, as libvirt does it, and a warning says so."""
+    stack = shared_stack
+    logged = len(stack.log("virtqemud"))
+    stack.virsh("define", write(stack, uneven(guest_xml, memory, module)), *["--validate"] * adds_up)
+    shown = stack.virsh("dumpxml", NAME).out
+    assert "<memory unit='KiB'>%d</memory>" % (sum_mib << 10) in shown
+    warning = "warning: %s: XML error: <memory> is %d KiB, the memory of the cells of <numa> adds up to 81920 KiB" % (
+        NAME, (memory or 0) << 10)
+    assert (warning in stack.log("virtqemud")[logged:]) is not adds_up
+    stack.virsh("define", "--validate", write(stack, shown))        # what is shown adds up
+    stack.virsh("undefine", NAME)
+
+
+@pytest.mark.parametrize("memory,module", [row[:2] for row in SUMS if not row[3]])
+def test_memory_that_does_not_add_up_is_not_valid(shared_stack, guest_xml, memory, module):
+    """Who asks for validation (virsh edit does) is refused, and nothing has changed."""
+    stack = shared_stack
+    stack.define(guest_xml(name=NAME, plain=True))
+    before = state(stack)
+    path = write(stack, uneven(guest_xml, memory, module))
+    for command in ("define", "create"):
+        result = stack.virsh(command, "--validate", path, check=False)
+        assert result.status != 0
+        assert "XML error: <memory> is %d KiB, the memory of the cells of <numa> adds up to 81920 KiB and that of the modules " \
+            "in <devices> to %d KiB" % (memory << 10, 256 << 10 if module else 0) in result.err
+    assert state(stack) == before
+    stack.virsh("undefine", NAME)

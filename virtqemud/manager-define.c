@@ -20,18 +20,36 @@
      VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM |                        \
      VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_TPM | VIR_DOMAIN_UNDEFINE_KEEP_TPM)
 
+/* libvirt takes the sum of the cells whatever <memory> says: so does this, and tells, unless asked to be strict */
+static gboolean
+check_memory_sum(const VbDomainDef *def, guint flags, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+
+    if (vb_domain_check_memory_sum(def, &problem))
+        return TRUE;
+    if (!(flags & VIR_DOMAIN_DEFINE_VALIDATE)) {
+        vb_log_warning(def->name, "%s; the cells and modules count", problem->message);
+        return TRUE;
+    }
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+}
+
 /**
  * qemu_manager_parse:
  * @manager: the manager
  * @xml: domain XML
- * @flags: virDomainDefineFlags; VALIDATE checks against the schema first
+ * @flags: virDomainDefineFlags; VALIDATE checks against the schema first, and whether <memory> adds up
  *
  * Returns: (transfer full): a complete definition, filled in, with addresses, checked; NULL with @error set
- * Errors: as vb_domain_prepare(); XML_INVALID_SCHEMA; INVALID_ARG unknown flags
+ * Errors: as vb_domain_parse(), vb_domain_complete(); XML_INVALID_SCHEMA; XML_ERROR memory that does not add up;
+ *   INVALID_ARG unknown flags
  */
 VbDomainDef *
 qemu_manager_parse(QemuManager *manager, const char *xml, guint flags, GError **error)
 {
+    g_autoptr(VbDomainDef) def = NULL;
     VbDomainCapsHints hints;
 
     if (!qemu_check_flags(flags, VIR_DOMAIN_DEFINE_VALIDATE, "qemuDomainDefineXMLFlags", error))
@@ -39,7 +57,10 @@ qemu_manager_parse(QemuManager *manager, const char *xml, guint flags, GError **
     if ((flags & VIR_DOMAIN_DEFINE_VALIDATE) && !vb_xml_validate(&vb_domain_type, xml, -1, error))
         return NULL;
     qemu_manager_fill_hints(manager, &hints);
-    return vb_domain_prepare(xml, VB_DOMAIN_PARSE_INACTIVE, &hints, error);
+    def = vb_domain_parse(xml, VB_DOMAIN_PARSE_INACTIVE, error);
+    if (!def || !check_memory_sum(def, flags, error) || !vb_domain_complete(def, &hints, error))
+        return NULL;
+    return g_steal_pointer(&def);
 }
 
 /**
@@ -139,6 +160,7 @@ qemu_manager_define_read(QemuManager *manager, VbDomainDef *def, GError **error)
     VbDomainCapsHints hints;
 
     qemu_manager_fill_hints(manager, &hints);
+    (void)check_memory_sum(def, 0, NULL);
     return vb_domain_complete(def, &hints, error) ? define(manager, &held, error) : NULL;
 }
 

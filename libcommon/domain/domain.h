@@ -563,6 +563,7 @@ gboolean vb_domain_assign_addresses(VbDomainDef *def, GError **error);
 /* CONFIG_UNSUPPORTED: what a guest that goes on under @target would notice */
 gboolean vb_domain_check_abi(const VbDomainDef *source, const VbDomainDef *target, GError **error);
 gboolean vb_domain_validate(const VbDomainDef *def, GError **error);
+gboolean vb_domain_check_memory_sum(const VbDomainDef *def, GError **error);
 void vb_domain_assign_aliases(VbDomainDef *def);
 /* after a path or port was chosen: the first console is the first serial port under another name */
 void vb_domain_sync_console(VbDomainDef *def);

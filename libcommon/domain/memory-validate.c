@@ -291,3 +291,32 @@ vb_domain_validate_memory(const VbDomainDef *def, GError **error)
            validate_links(def, error) && validate_backing(def, error) &&
            validate_modules(def, error);
 }
+
+/**
+ * vb_domain_check_memory_sum:
+ * @def: a domain as it was read; vb_domain_defaults() settles it, in favour of the cells
+ *
+ * <memory> is, if it is said, what the cells have, with or without the memory modules.
+ *
+ * Returns: FALSE with @error set
+ * Errors: XML_ERROR
+ */
+gboolean
+vb_domain_check_memory_sum(const VbDomainDef *def, GError **error)
+{
+    guint64 cells = 0;
+    guint64 modules = 0;
+
+    for (guint i = 0; i < count_cells(def); i++)
+        cells += ((VbDomainNumaCell *)g_ptr_array_index(def->cpu->numa, i))->memory_kib;
+    VB_DOMAIN_EACH(VbDomainMemoryDevice, module, def->memories)
+    modules += module->size_kib;
+    if (cells == 0 || def->memory_kib == 0 || def->memory_kib == cells ||
+        def->memory_kib == cells + modules)
+        return TRUE;
+    return vb_error_set(error, VIR_ERR_XML_ERROR,
+                        "<memory> is %" G_GUINT64_FORMAT
+                        " KiB, the memory of the cells of <numa> adds up to %" G_GUINT64_FORMAT
+                        " KiB and that of the modules in <devices> to %" G_GUINT64_FORMAT " KiB",
+                        def->memory_kib, cells, modules);
+}
