@@ -15,6 +15,7 @@
 #include "status.h"
 #include "taint.h"
 #include "tpm.h"
+#include "transient.h"
 #include "tuning.h"
 #include "virtiofs.h"
 
@@ -114,8 +115,8 @@ qemu_launch_go_on(QemuTransition *start)
         qemu_start_fail(start, failure);
 }
 
-static void
-prepare_and_go_on(QemuTransition *start)
+void
+qemu_launch_prepare(QemuTransition *start)
 {
     GError *failure = NULL;
     if (prepare(start, &failure) && qemu_tpm_start(start, &failure))
@@ -124,6 +125,18 @@ prepare_and_go_on(QemuTransition *start)
         qemu_start_fail(start, failure);
     else
         qemu_launch_go_on(start);
+}
+
+static void
+cover_disks(QemuTransition *start)
+{
+    GError *failure = NULL;
+    if (qemu_transient_start(start, &failure))
+        return; /* it goes on later */
+    if (failure)
+        qemu_start_fail(start, failure);
+    else
+        qemu_launch_prepare(start);
 }
 
 /* ---- devices of the host; what was taken goes back when the start fails ---- */
@@ -138,7 +151,7 @@ on_devices(QemuDomain *domain, GError *error, gpointer data)
     } else if (error) {
         qemu_start_fail(start, g_error_copy(error));
     } else {
-        prepare_and_go_on(start);
+        cover_disks(start);
     }
 }
 

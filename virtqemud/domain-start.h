@@ -30,6 +30,8 @@ struct _QemuTransition {
 void qemu_start_fail(QemuTransition *start, GError *error);
 void qemu_start_finish_failure(QemuTransition *start);
 
+/* the guest's disks are what its emulator is to have: what it needs on the host, the command line */
+void qemu_launch_prepare(QemuTransition *start);
 /* the helpers that must be there before the emulator are */
 void qemu_launch_go_on(QemuTransition *start);
 

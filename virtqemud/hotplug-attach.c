@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "hostdev.h"
 #include "secret.h"
+#include "transient.h"
 
 #include <string.h>
 
@@ -236,6 +237,8 @@ drop_host_side(QemuPlug *plug)
     if (plug->has_taken)
         qemu_hostdevs_return_one(domain, qemu_device_class(plug->device), plug->device->device);
     plug->has_taken = FALSE;
+    if (qemu_device_class(plug->device) == VB_DOMAIN_CLASS_DISK)
+        qemu_transient_remove(domain, plug->device->device);
     if (domain->live && plug->next_live && plug->alias &&
         qemu_device_find_alias(plug->next_live, plug->alias, &device) &&
         device.class == VB_DOMAIN_CLASS_NET)
@@ -377,6 +380,36 @@ on_taken(QemuDomain *domain, GError *failure, gpointer data)
     fail(plug, error);
 }
 
+static void
+take(QemuPlug *plug)
+{
+    plug->is_pending = TRUE;
+    qemu_hostdevs_take_one(plug->domain, qemu_device_class(plug->device), plug->device->device,
+                           on_taken, plug);
+}
+
+/* The disk's overlay is there. */
+static void
+on_made(QemuDomain *domain, GError *error, gpointer data)
+{
+    QemuPlug *plug = data;
+    if (!plug->is_ended && !error)
+        qemu_transient_cover(domain, plug->device->device);
+    if (!qemu_plug_resume(plug))
+        return;
+    if (error)
+        fail(plug, g_error_copy(error));
+    else
+        take(plug);
+}
+
+static gboolean
+is_transient(const QemuPlug *plug)
+{
+    return qemu_device_class(plug->device) == VB_DOMAIN_CLASS_DISK &&
+           ((const VbDomainDisk *)plug->device->device)->is_transient;
+}
+
 void
 qemu_plug_attach(QemuPlug *plug)
 {
@@ -390,7 +423,12 @@ qemu_plug_attach(QemuPlug *plug)
         fail(plug, error);
         return;
     }
-    plug->is_pending = TRUE;
-    qemu_hostdevs_take_one(plug->domain, qemu_device_class(plug->device), plug->device->device,
-                           on_taken, plug);
+    if (is_transient(plug) && check_disk(plug->device->device, &error)) {
+        plug->is_pending = TRUE;
+        qemu_transient_make(plug->domain, plug->device->device, on_made, plug);
+    } else if (error) {
+        fail(plug, error);
+    } else {
+        take(plug);
+    }
 }

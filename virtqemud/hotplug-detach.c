@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "hostdev.h"
 #include "secret.h"
+#include "transient.h"
 
 #include <string.h>
 
@@ -194,6 +195,8 @@ qemu_hotplug_deleted(QemuDomain *domain, const char *alias)
         qemu_plug_release_tap(domain, device.device);
     if (device.class == VB_DOMAIN_CLASS_MEMORY)
         qemu_plug_add_memory(domain, device.device, FALSE);
+    if (device.class == VB_DOMAIN_CLASS_DISK)
+        qemu_transient_remove(domain, device.device);
     qemu_hostdevs_return_one(domain, (int)device.class, device.device);
     qemu_device_drop_any(domain->live, &device);
     qemu_domain_emit(domain, "device-removed", g_variant_new_parsed("{'devAlias': <%s>}", name));

@@ -9,6 +9,7 @@
 #include "domain-private.h"
 #include "guest-job.h"
 #include "store/store.h"
+#include "transient.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -452,6 +453,8 @@ check_request(QemuDomain *domain, const QemuSaveRequest *request, GError **error
     if (domain->state != VIR_DOMAIN_RUNNING && domain->state != VIR_DOMAIN_PAUSED)
         return vb_error_set(error, VIR_ERR_OPERATION_INVALID, "domain is %s",
                             qemu_domain_state_name(domain->state));
+    if (!qemu_transient_check_none(domain->live, error))
+        return FALSE;
     if (request->path && *request->path != '/')
         return vb_error_set(error, VIR_ERR_INVALID_ARG, "'%s' is no absolute path", request->path);
     if (!domain->qmp)

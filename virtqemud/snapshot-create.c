@@ -7,6 +7,7 @@
 #include "domain-private.h"
 #include "snapshot-journal.h"
 #include "snapshot-op.h"
+#include "transient.h"
 
 #include <string.h>
 
@@ -127,8 +128,12 @@ check_internal_disk(const VbSnapshotDisk *entry, const VbDomainDisk *disk, gbool
 }
 
 static gboolean
-check_external_disk(const VbSnapshotDisk *entry, const VbDomainDisk *disk, GError **error)
+check_external_disk(const QemuDomain *domain, const VbSnapshotDisk *entry, const VbDomainDisk *disk,
+                    GError **error)
 {
+    if (disk->is_transient && domain->live)
+        return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
+                            "block jobs are not supported on transient disk '%s'", disk->dst);
     if (entry->format != VB_DOMAIN_FORMAT_QCOW2 && entry->format != VB_DOMAIN_FORMAT_QED)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "external snapshot format for disk %s is unsupported: %s", entry->name,
@@ -161,7 +166,7 @@ check_disks(const QemuDomain *domain, const VbSnapshotDef *def, Parts *parts, GE
                 return FALSE;
         } else if (entry->snapshot == VB_SNAPSHOT_EXTERNAL) {
             parts->has_external = TRUE;
-            if (!check_external_disk(entry, disk, error))
+            if (!check_external_disk(domain, entry, disk, error))
                 return FALSE;
         } else if (entry->snapshot == VB_SNAPSHOT_MANUAL && domain->state == VIR_DOMAIN_RUNNING) {
             return vb_error_set(error, VIR_ERR_OPERATION_INVALID,
@@ -204,7 +209,8 @@ check_parts(const QemuDomain *domain, const VbSnapshotDef *def, GError **error)
         return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
                             "internal snapshots of a VM with pflash based firmware are not "
                             "supported");
-    return TRUE;
+    return !domain->live || def->memory <= VB_SNAPSHOT_NO ||
+           qemu_transient_check_none(domain->live, error);
 }
 
 /* What is recorded of the guest is a definition: what only a running one has is left out. */

@@ -458,17 +458,12 @@ qemu_snapshot_point_to_overlays(VbDomainDef *target, const VbSnapshotDef *def, g
         if (!overlay_of(entry) || !disk ||
             g_strcmp0(vb_domain_source_path(&disk->source), overlay_of(entry)) == 0)
             continue;
-        VbDomainBackingStore *below = g_new0(VbDomainBackingStore, 1);
-        below->source = disk->source;
-        below->format = disk->format;
-        below->backing = disk->backing;
-        below->index = is_live ? disk->source.index : 0;
-        below->source.startup_policy = VB_DOMAIN_STARTUP_POLICY_NONE;
-        memset(&disk->source, 0, sizeof disk->source);
+        if (!is_live)
+            disk->source.index = 0;
+        vb_domain_disk_stack(disk);
         vb_snapshot_disk_copy_source(entry, &disk->source);
         disk->source.index = is_live ? entry->source.index : 0;
         disk->source.startup_policy = VB_DOMAIN_STARTUP_POLICY_NONE;
         disk->format = entry->format;
-        disk->backing = below;
     }
 }

@@ -377,6 +377,20 @@ vb_domain_source_is_empty(const VbDomainDiskSource *source)
     return !path || !*path;
 }
 
+void
+vb_domain_disk_stack(VbDomainDisk *disk)
+{
+    VbDomainBackingStore *below = g_new0(VbDomainBackingStore, 1);
+
+    below->source = disk->source;
+    below->format = disk->format;
+    below->backing = disk->backing;
+    below->index = disk->source.index;
+    below->source.startup_policy = VB_DOMAIN_STARTUP_POLICY_NONE;
+    memset(&disk->source, 0, sizeof(disk->source));
+    disk->backing = below;
+}
+
 /**
  * vb_domain_iotune_is_set:
  * @tune: limits of a disk

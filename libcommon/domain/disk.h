@@ -301,5 +301,7 @@ const char *vb_domain_source_path(const VbDomainDiskSource *source);
 /* TRUE: some limit is there */
 gboolean vb_domain_iotune_is_set(const VbDomainDiskIotune *tune);
 gboolean vb_domain_source_is_empty(const VbDomainDiskSource *source);
+/* What the disk has becomes its backing store; its own source is empty, for the image that comes on top. */
+void vb_domain_disk_stack(VbDomainDisk *disk);
 /* disk names: "sdb" -> 1, "vdaa" -> 26; -1 when it is no such name */
 int vb_domain_disk_name_to_index(const char *name);

@@ -72,5 +72,7 @@ char *qemu_command_to_log(const QemuCommand *command);
 /* Numbers the images of a guest that is about to start (VbDomainDiskSource.index), as libvirt does: node names are made
  * of them. Images that have a number keep it. */
 void qemu_command_number_images(VbDomainDef *def);
+/* TRUE: a transient disk has its overlay, FILE.TRANSIENT-NAME */
+gboolean qemu_command_is_covered(const VbDomainDef *def, const VbDomainDisk *disk);
 /* "libvirt-2-format": the node of the guest's view of an image (transfer full) */
 char *qemu_command_image_node(const VbDomainDiskSource *source);

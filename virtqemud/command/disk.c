@@ -422,6 +422,14 @@ take_vhost_user(QemuBuild *build, const VbDomainDisk *disk, GError **error)
     return TRUE;
 }
 
+gboolean
+qemu_command_is_covered(const VbDomainDef *def, const VbDomainDisk *disk)
+{
+    g_autofree char *suffix = g_strconcat(".TRANSIENT-", def->name, NULL);
+
+    return disk->source.file && g_str_has_suffix(disk->source.file, suffix);
+}
+
 static gboolean
 take_disk(QemuBuild *build, const VbDomainDisk *disk, GError **error)
 {
@@ -431,10 +439,13 @@ take_disk(QemuBuild *build, const VbDomainDisk *disk, GError **error)
         take_sd(build, disk);
         return TRUE;
     }
-    if (disk->is_transient && build->options->monitor_fd >= 0)
+    if (disk->is_transient && build->options->monitor_fd >= 0) {
         /* without its overlay the guest would write into the image itself */
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "transient disks are not supported");
-    if (disk->is_transient && vb_domain_disk_more(disk)->transient_share == VB_TRISTATE_YES)
+        if (!qemu_command_is_covered(build->def, disk))
+            return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                "transient disk '%s' cannot be plugged into a running guest",
+                                disk->dst);
+    } else if (disk->is_transient && vb_domain_disk_more(disk)->transient_share == VB_TRISTATE_YES)
         return TRUE; /* plugged once its overlay is there */
     if (!vb_domain_source_is_empty(&disk->source) && !take_nodes(build, disk, error))
         return FALSE;
