@@ -7,6 +7,7 @@ Everything that waits has a deadline. Nothing sleeps to let something happen: it
 import os
 import subprocess
 import sys
+import tempfile
 import uuid
 
 import pytest
@@ -40,6 +41,13 @@ def make_stack(build_dir):
         stack.close()
     for stack in stacks:
         stack.check_logs()
+
+
+@pytest.fixture
+def short_root():
+    """A folder for a stack: the paths of sockets are short, which those of tmp_path are not always."""
+    with tempfile.TemporaryDirectory(prefix="vbt.") as root:
+        yield root
 
 
 @pytest.fixture

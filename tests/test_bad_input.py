@@ -155,12 +155,11 @@ def test_start_twice(stack, neighbour):
     assert "Requested operation is not valid: domain is already running" in result.err
 
 
-def test_full_disk_while_defining(small_disk, make_stack, guest_xml, tmp_path):
-    root = tmp_path / "r"
-    small_disk(root, 4)
-    stack = make_stack(root=str(root))
+def test_full_disk_while_defining(short_root, small_disk, make_stack, guest_xml):
+    small_disk(short_root, 4)
+    stack = make_stack(root=short_root)
     stack.define(guest_xml("first", plain=True))
-    with open(root / "ballast", "wb") as f:
+    with open(short_root + "/ballast", "wb") as f:
         with pytest.raises(OSError):
             while True:
                 f.write(b"x" * 65536)
@@ -172,7 +171,7 @@ def test_full_disk_while_defining(small_disk, make_stack, guest_xml, tmp_path):
     assert "No space left on device" in message
     assert stack.virsh("list", "--all", "--name").out.split() == ["first"]
     assert "<vcpu placement='static'>1</vcpu>" in stack.virsh("dumpxml", "first").out
-    os.unlink(root / "ballast")
+    os.unlink(short_root + "/ballast")
     stack.define(guest_xml("second", plain=True))
     stack.kill("virtqemud")
     assert sorted(stack.virsh("list", "--all", "--name").out.split()) == ["first", "second"]

@@ -102,10 +102,9 @@ def test_killed_at_every_step(shared_stack, guest_xml, operation, calls):
         clear(stack)
 
 
-def test_full_disk(small_disk, make_stack, guest_xml, tmp_path):
-    root = tmp_path / "r"
-    small_disk(root / "etc", 1)
-    stack = make_stack(root=str(root))
+def test_full_disk(short_root, small_disk, make_stack, guest_xml):
+    small_disk(short_root + "/etc", 1)
+    stack = make_stack(root=short_root)
     stack.define(guest_xml("first", plain=True))
     stored = open(stack.path("/etc/libvirt/qemu/first.xml")).read()
     with open(stack.path("/etc/filler"), "wb", buffering=0) as f:

@@ -267,10 +267,10 @@ def test_image_with_what_libvirt_leaves_out(stack, guest_xml):
     assert stack.console("guest").run("echo $marker")[1].strip() == "kept-in-memory"
 
 
-def test_full_disk_while_a_guest_is_saved(small_disk, make_stack, guest_xml, tmp_path):
-    folder = tmp_path / "r/var/lib/libvirt/qemu/save"
+def test_full_disk_while_a_guest_is_saved(short_root, small_disk, make_stack, guest_xml):
+    folder = short_root + "/var/lib/libvirt/qemu/save"
     small_disk(folder, 4)
-    stack = make_stack(root=str(tmp_path / "r"))
+    stack = make_stack(root=short_root)
     console = boot(stack, guest_xml)
     result = stack.virsh("managedsave", "guest", check=False, timeout=60)
     assert result.status == 1 and "operation failed: domain save job: " in result.err
