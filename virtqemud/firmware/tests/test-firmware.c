@@ -251,10 +251,19 @@ read_count(const char *root, gboolean is_session)
     return all->len;
 }
 
+/* (transfer full) below a folder of the test's own, which goes with it */
+static char *
+make_folder(const char *name)
+{
+    char *path = g_build_filename(g_get_user_cache_dir(), "vbt", name, NULL);
+    g_assert_cmpint(g_mkdir_with_parents(path, 0700), ==, 0);
+    return path;
+}
+
 static void
 test_places(void)
 {
-    g_autofree char *root = g_dir_make_tmp("vbt-firmware-XXXXXX", NULL);
+    g_autofree char *root = make_folder("firmware");
     g_autofree char *host = g_build_filename(root, "etc/qemu/firmware", NULL);
     g_autofree char *user = g_build_filename(g_get_user_config_dir(), "qemu/firmware", NULL);
     const QemuInteropPlace system_wide = {.root = root};
@@ -297,7 +306,7 @@ make_nvram_def(const char *dir, const char *template_path, VbDomainDef **ret_def
 static void
 test_nvram(void)
 {
-    g_autofree char *root = g_dir_make_tmp("vbt-nvram-XXXXXX", NULL);
+    g_autofree char *root = make_folder("nvram");
     g_autofree char *dir = g_build_filename(root, "nvram", NULL);
     g_autofree char *template_path = g_build_filename(root, "vars.fd", NULL);
     g_autoptr(VbDomainDef) def = NULL, bare = NULL;
@@ -371,12 +380,11 @@ test_nvram_relative(void)
                                         "format='qcow2'>vbt-none.fd</nvram>",
                  Q35, "");
     g_autofree char *path = qemu_nvram_path(def, NVRAM_DIR);
-    g_autofree char *dir = g_dir_make_tmp("vbt-nvram-XXXXXX", NULL);
+    g_autofree char *dir = make_folder("nvram-relative");
     g_autoptr(GError) error = NULL;
     g_assert_cmpstr(path, ==, "/vbt-none.fd");
     g_assert_false(qemu_nvram_make(def, dir, FALSE, &error));
     g_assert_nonnull(strstr(error->message, "cannot convert NVRAM template: "));
-    g_rmdir(dir);
 }
 
 int
