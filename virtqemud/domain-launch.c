@@ -9,6 +9,7 @@
 #include "firmware/firmware.h"
 #include "hostdev.h"
 #include "monitor.h"
+#include "passt.h"
 #include "perf.h"
 #include "placement.h"
 #include "secret.h"
@@ -107,12 +108,43 @@ launch(QemuTransition *start, GError **error)
     return TRUE;
 }
 
-void
-qemu_launch_go_on(QemuTransition *start)
+static void
+launch_or_fail(QemuTransition *start)
 {
     GError *failure = NULL;
     if (!launch(start, &failure))
         qemu_start_fail(start, failure);
+}
+
+static void
+on_passt(QemuDomain *domain, const GError *error, gpointer data)
+{
+    QemuTransition *start = data;
+    start->awaits_helper = --start->n_passts > 0;
+    if (error && !start->error)
+        qemu_start_fail(start, g_error_copy(error));
+    else if (!start->awaits_helper && start->error)
+        qemu_start_finish_failure(start);
+    else if (!start->awaits_helper)
+        launch_or_fail(start);
+}
+
+void
+qemu_launch_go_on(QemuTransition *start)
+{
+    QemuDomain *domain = start->domain;
+    GError *failure = NULL;
+    VB_DOMAIN_EACH(VbDomainNet, net, domain->live->nets)
+    {
+        if (failure || !qemu_passt_serves(net) ||
+            !qemu_passt_start(domain, net, on_passt, start, &failure))
+            continue;
+        start->awaits_helper = ++start->n_passts > 0;
+    }
+    if (failure)
+        qemu_start_fail(start, failure);
+    else if (!start->awaits_helper)
+        launch_or_fail(start);
 }
 
 void

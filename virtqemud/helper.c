@@ -4,10 +4,12 @@
 #include "helper.h"
 
 #include <errno.h>
+#include <glib-unix.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -23,6 +25,11 @@ typedef struct {
     goffset log_offset;
     QemuProcess *process;
     QemuHelperEnded ended;
+    QemuHelperReady ready; /* while that is waited for; else NULL */
+    gpointer ready_data;
+    int ready_fd;
+    guint ready_watch;
+    gboolean is_let_go; /* its end is expected */
 } Helper;
 
 struct _QemuHelpers {
@@ -32,9 +39,20 @@ struct _QemuHelpers {
 };
 
 static void
+await_no_more(Helper *helper)
+{
+    if (!helper->ready)
+        return;
+    g_clear_handle_id(&helper->ready_watch, g_source_remove);
+    close(helper->ready_fd);
+    helper->ready = NULL;
+}
+
+static void
 helper_free(gpointer data)
 {
     Helper *helper = data;
+    await_no_more(helper);
     qemu_process_free(helper->process);
     g_free(helper->what);
     g_free(helper->pidfile);
@@ -63,12 +81,26 @@ qemu_helpers_drop(QemuDomain *domain)
     g_free(helpers);
 }
 
-/* The number is a process group's, and the lock of the pid file is held by one of it: it cannot be a stranger's. */
+char *
+qemu_helper_ready_path(const char *pidfile_path)
+{
+    return g_strconcat(pidfile_path, ".ready", NULL);
+}
+
+static gboolean
+is_alive(const char *pidfile, pid_t *ret_pid)
+{
+    g_autofree char *word = qemu_helper_ready_path(pidfile);
+    return qemu_process_probe(pidfile, "/proc", word, ret_pid) == QEMU_PROCESS_ALIVE;
+}
+
+/* The number is a process group's, and the lock of the pid file is held by one of it, or its command line is the helper's:
+ * it cannot be a stranger's. */
 static void
 signal_group(const char *pidfile, int number)
 {
     pid_t pid = 0;
-    if (qemu_process_probe(pidfile, "/proc", NULL, &pid) == QEMU_PROCESS_ALIVE)
+    if (is_alive(pidfile, &pid))
         (void)kill(-pid, number);
 }
 
@@ -96,7 +128,7 @@ miss(QemuDomain *domain, const Helper *helper)
 {
     g_autofree char *words = NULL;
     GError *error = NULL;
-    if (domain->state == VIR_DOMAIN_SHUTDOWN ||
+    if (helper->is_let_go || domain->state == VIR_DOMAIN_SHUTDOWN ||
         (domain->process && qemu_process_has_ended(domain->process)))
         return;
     words = qemu_process_read_log(helper->log, helper->log_offset);
@@ -109,6 +141,34 @@ miss(QemuDomain *domain, const Helper *helper)
     vb_error_set_reason(error, "HelperExited", helper->what);
     vb_error_add_cause(error, words);
     qemu_start_fail(domain->starting, error);
+}
+
+/* Source: libvirt's words */
+static void
+tell_not_ready(QemuDomain *domain, const Helper *helper)
+{
+    g_autofree char *words = qemu_process_read_log(helper->log, helper->log_offset);
+    g_autoptr(GError) error = NULL;
+    vb_error_set(&error, VIR_ERR_INTERNAL_ERROR, "Could not start '%s': %s", helper->what, words);
+    vb_error_set_reason(error, "HelperExited", helper->what);
+    helper->ready(domain, error, helper->ready_data);
+}
+
+static gboolean
+on_ready(int fd, GIOCondition condition, gpointer data)
+{
+    Helper *helper = data;
+    const QemuHelperReady ready = helper->ready;
+    char text[32];
+    const gssize n = read(fd, text, sizeof text);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return G_SOURCE_CONTINUE;
+    helper->ready_watch = 0;
+    if (n <= 0) /* closed without a word: its end says more */
+        return G_SOURCE_REMOVE;
+    await_no_more(helper);
+    ready(helper->domain, NULL, helper->ready_data);
+    return G_SOURCE_REMOVE;
 }
 
 static void
@@ -124,11 +184,14 @@ on_helper_exited(QemuProcess *process, int wait_status, gpointer data)
     if (WIFEXITED(wait_status) && held->ended)
         (void)g_unlink(held->pidfile);
     g_ptr_array_remove_index(helpers->list, at);
-    if (helpers->done && helpers->list->len == 0)
+    if (held->ready)
+        tell_not_ready(domain, held);
+    helpers = domain->helpers; /* gone, when that was the end of a start */
+    if (helpers && helpers->done && helpers->list->len == 0)
         all_ended(domain);
-    else if (held->ended && !helpers->done)
+    else if (held->ended && helpers && !helpers->done)
         held->ended(domain, wait_status);
-    else if (!helpers->done)
+    else if (!held->ready && helpers && !helpers->done)
         miss(domain, held);
     g_free(held->what);
     g_free(held->log);
@@ -160,14 +223,16 @@ qemu_helper_start(QemuDomain *domain, const QemuHelperSpec *spec, GError **error
     helper->log = g_strdup(spec->log_path);
     helper->log_offset = log_size(spec->log_path);
     helper->ended = spec->ended;
+    helper->ready = spec->ready;
+    helper->ready_data = spec->ready_data;
+    helper->ready_fd = spec->ready_fd;
     helper->process = qemu_process_spawn(&process, on_helper_exited, helper, error);
     if (!helper->process) {
-        g_free(helper->what);
-        g_free(helper->pidfile);
-        g_free(helper->log);
-        g_free(helper);
+        helper_free(helper);
         return FALSE;
     }
+    if (helper->ready)
+        helper->ready_watch = g_unix_fd_add(helper->ready_fd, G_IO_IN, on_ready, helper);
     g_ptr_array_add(get_helpers(domain)->list, helper);
     return TRUE;
 }
@@ -177,7 +242,7 @@ adopt(QemuDomain *domain, const char *pidfile)
 {
     Helper *helper;
     pid_t pid = 0;
-    if (qemu_process_probe(pidfile, "/proc", NULL, &pid) != QEMU_PROCESS_ALIVE)
+    if (!is_alive(pidfile, &pid))
         return;
     helper = g_new0(Helper, 1);
     helper->domain = domain;
@@ -246,9 +311,21 @@ qemu_helpers_interrupt(QemuDomain *domain)
 {
     for (guint i = 0; domain->helpers && i < domain->helpers->list->len; i++) {
         const Helper *helper = domain->helpers->list->pdata[i];
-        if (helper->ended)
+        if (helper->ended || helper->ready)
             signal_group(helper->pidfile, SIGKILL);
     }
+}
+
+void
+qemu_helper_end(QemuDomain *domain, const char *pidfile_path)
+{
+    for (guint i = 0; domain->helpers && i < domain->helpers->list->len; i++) {
+        Helper *helper = domain->helpers->list->pdata[i];
+        if (strcmp(helper->pidfile, pidfile_path) == 0)
+            helper->is_let_go = TRUE;
+    }
+    qemu_domain_owe_no_more(domain, "process", pidfile_path);
+    qemu_helper_remove_owed(pidfile_path);
 }
 
 /* ---- whom it consists of ---- */

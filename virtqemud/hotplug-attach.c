@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "hostdev.h"
+#include "passt.h"
 #include "secret.h"
 #include "transient.h"
 
@@ -290,24 +291,15 @@ plan_all(Plan *plan, const QemuDevice *kind)
     return TRUE;
 }
 
+/* the definition with the device, which has its place and its alias */
 static gboolean
-make_plan(QemuPlug *plug, GPtrArray *steps, GPtrArray *names, GError **error)
+make_next(QemuPlug *plug, GError **error)
 {
     QemuDomain *domain = plug->domain;
     g_autoptr(QemuDevice) copy = qemu_device_copy(plug->device);
     gpointer device = copy->device;
-    g_autoptr(QemuCaps) caps = qemu_plug_get_caps(domain, error);
-    g_autofree char *folder = qemu_manager_domain_dir(domain->manager, domain);
-    QemuCommandOptions options = {.domain_dir = folder,
-                                  .monitor_fd = 0,
-                                  .find_scsi = qemu_hostdev_find_scsi,
-                                  .scsi_data = domain->manager,
-                                  .find_secret = qemu_secret_provide,
-                                  .secret_data = domain};
-    Plan plan = {plug, device, steps, caps, &options, error};
     VbDomainDeviceInfo *info;
-    if (!caps)
-        return FALSE;
+    plug->next_device = device;
     plug->next_live = vb_domain_copy(domain->live);
     if (!qemu_device_add(copy, plug->next_live, error) ||
         !qemu_device_complete(domain->manager, plug->next_live, error))
@@ -320,7 +312,25 @@ make_plan(QemuPlug *plug, GPtrArray *steps, GPtrArray *names, GError **error)
     fix_alias(plug, info);
     g_free(plug->alias);
     plug->alias = g_strdup(info->alias);
-    if (!prepare_host(plug, plug->device, device, error))
+    return TRUE;
+}
+
+static gboolean
+make_plan(QemuPlug *plug, GPtrArray *steps, GPtrArray *names, GError **error)
+{
+    QemuDomain *domain = plug->domain;
+    gpointer device = plug->next_device;
+    g_autoptr(QemuCaps) caps = qemu_plug_get_caps(domain, error);
+    g_autofree char *folder = qemu_manager_domain_dir(domain->manager, domain);
+    QemuCommandOptions options = {.domain_dir = folder,
+                                  .run_dir = domain->manager->run_dir,
+                                  .monitor_fd = 0,
+                                  .find_scsi = qemu_hostdev_find_scsi,
+                                  .scsi_data = domain->manager,
+                                  .find_secret = qemu_secret_provide,
+                                  .secret_data = domain};
+    Plan plan = {plug, device, steps, caps, &options, error};
+    if (!caps || !prepare_host(plug, plug->device, device, error))
         return FALSE;
     send_fds(plug, names);
     options.fds = (const QemuCommandFd *)(gpointer)plug->prepared->command_fds->data;
@@ -357,13 +367,38 @@ check_monitor(const QemuDomain *domain, GError **error)
                                        "the monitor of domain '%s' is not connected", domain->name);
 }
 
+static void
+plan_and_execute(QemuPlug *plug)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) steps = qemu_command_plug_steps_new();
+    GError *error = NULL;
+    if (check_monitor(plug->domain, &error) && make_plan(plug, steps, names, &error))
+        qemu_plug_execute(plug, g_steal_pointer(&steps), on_added);
+    else
+        fail(plug, error);
+}
+
+static void
+on_passt(QemuDomain *domain, const GError *failure, gpointer data)
+{
+    QemuPlug *plug = data;
+    GError *error = failure ? g_error_copy(failure) : NULL;
+    if (!qemu_plug_resume(plug)) {
+        g_clear_error(&error);
+        return;
+    }
+    if (error || !qemu_domain_check_active(domain, &error))
+        fail(plug, error);
+    else
+        plan_and_execute(plug);
+}
+
 /* The host's device is the guest's by now. */
 static void
 on_taken(QemuDomain *domain, GError *failure, gpointer data)
 {
     QemuPlug *plug = data;
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) steps = qemu_command_plug_steps_new();
     GError *error = failure ? g_error_copy(failure) : NULL;
     plug->has_taken = !failure;
     if (plug->is_ended && plug->has_taken) /* what the guest itself has not got */
@@ -372,12 +407,16 @@ on_taken(QemuDomain *domain, GError *failure, gpointer data)
         g_clear_error(&error);
         return;
     }
-    if (!error && qemu_domain_check_active(domain, &error) && check_monitor(domain, &error) &&
-        make_plan(plug, steps, names, &error)) {
-        qemu_plug_execute(plug, g_steal_pointer(&steps), on_added);
-        return;
+    if (error || !qemu_domain_check_active(domain, &error) || !make_next(plug, &error)) {
+        fail(plug, error);
+    } else if (qemu_device_class(plug->device) != VB_DOMAIN_CLASS_NET ||
+               !qemu_passt_serves(plug->next_device)) {
+        plan_and_execute(plug);
+    } else if (qemu_passt_start(domain, plug->next_device, on_passt, plug, &error)) {
+        plug->is_pending = TRUE;
+    } else {
+        fail(plug, error);
     }
-    fail(plug, error);
 }
 
 static void

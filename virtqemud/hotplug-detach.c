@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "hostdev.h"
+#include "passt.h"
 #include "secret.h"
 #include "transient.h"
 
@@ -138,6 +139,8 @@ is_of_net(const char *owed, const VbDomainNet *net)
 void
 qemu_plug_release_tap(QemuDomain *domain, const VbDomainNet *net)
 {
+    if (qemu_passt_serves(net))
+        qemu_passt_end(domain, net);
     for (guint i = domain->owed->len; i > 0; i--) {
         const char *owed = domain->owed->pdata[i - 1];
         if (!is_of_net(owed, net))

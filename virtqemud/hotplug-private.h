@@ -31,6 +31,7 @@ struct _QemuPlug {
     gboolean is_pending; /* an answer of the monitor will come */
     gboolean is_ended;   /* by a drop; the pending answer frees it */
     VbDomainDef *next_live;
+    gpointer next_device; /* in it: the one that is added */
     QemuPrepared *prepared;
     char *waits_for; /* alias of a device that is being removed */
     gboolean is_gone, is_answered;

@@ -7,6 +7,7 @@
 #include "helper.h"
 #include "hostdev.h"
 #include "monitor.h"
+#include "passt.h"
 #include "perf.h"
 #include "prepare.h"
 #include "save.h"
@@ -314,6 +315,7 @@ recover_without_status(QemuManager *manager, const char *file)
     qemu_domain_owe(domain, "dir", folder);
     qemu_tpm_owe(domain);
     qemu_virtiofs_owe(domain);
+    qemu_passt_owe(domain);
     qemu_manager_take_id(manager, domain);
     resume_watch(domain, pid, &replay, FALSE);
     return TRUE;

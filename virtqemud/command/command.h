@@ -62,6 +62,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuCommand, qemu_command_free)
 /* @def: with defaults, aliases, addresses and, for graphics, ports */
 QemuCommand *qemu_command_build(const VbDomainDef *def, const QemuCaps *caps,
                                 const QemuCommandOptions *options, GError **error);
+/* of passt, by the guest's folder and the interface's alias (transfer full) */
+char *qemu_command_passt_socket(const char *run_dir, const char *domain_dir, const char *alias);
 /* folder for the files that back a guest's memory (transfer full) */
 char *qemu_command_memory_dir(const char *domain_dir);
 gboolean qemu_command_needs_memory_dir(const VbDomainDef *def); /* may a file be made there? */

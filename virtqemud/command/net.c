@@ -2,6 +2,10 @@
 /* Network cards: -netdev (the host's side), then the device. Taps are opened by the caller. */
 #include "command/build.h"
 
+#include <string.h>
+
+#define STREAM_VERSION 7002000 /* Source: QEMU's qapi/net.json, NetdevStreamOptions: since 7.2 */
+
 /* ---- host side ---- */
 
 static void
@@ -23,6 +27,36 @@ add_user(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net)
             text = g_strdup_printf("%s/%u", ip->address, ip->prefix);
         vb_json_add_string(json, "net", text ? text : ip->address);
     }
+}
+
+/* Source: libvirt's name; the folder of the guest is "domain-7-NAME" */
+char *
+qemu_command_passt_socket(const char *run_dir, const char *domain_dir, const char *alias)
+{
+    g_autofree char *guest = g_path_get_basename(domain_dir);
+    const char *name = g_str_has_prefix(guest, "domain-") ? guest + strlen("domain-") : guest;
+    g_autofree char *file = g_strdup_printf("%s-%s.socket", name, alias);
+
+    return g_build_filename(run_dir ? run_dir : "/run/libvirt/qemu", "passt", file, NULL);
+}
+
+static gboolean
+add_passt(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net, GError **error)
+{
+    const QemuCommandOptions *options = build->options;
+    g_autofree char *path =
+        qemu_command_passt_socket(options->run_dir, options->domain_dir, net->info.alias);
+
+    if (qemu_caps_get_version(build->caps) < STREAM_VERSION)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "the passt network backend is not supported with this QEMU binary");
+    vb_json_add_string(json, "type", "stream");
+    vb_json_begin_object(json, "addr");
+    vb_json_add_string(json, "type", "unix");
+    vb_json_add_string(json, "path", path);
+    vb_json_end(json);
+    vb_json_add_bool(json, "server", FALSE);
+    return TRUE;
 }
 
 /* "3:4:5", or "3" when there is one queue; NULL when the caller gave none */
@@ -165,6 +199,8 @@ add_host_side(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net, GErr
         add_user(build, json, net);
         return TRUE;
     }
+    if (net->type == VB_DOMAIN_NET_USER)
+        return add_passt(build, json, net, error);
     if (is_tap[net->type])
         return add_tap(build, json, net, error);
     if (is_socket[net->type]) {
