@@ -110,7 +110,7 @@ static const Refusal refusals[] = {
     {"qemu", "", "q35", "",
      "<disk type='file' device='disk'><source file='/a'/><target dev='vda' "
      "bus='virtio'/><transient/></disk>",
-     "transient disks are not supported"},
+     "transient disk 'vda' cannot be plugged into a running guest"},
     {"qemu", "", "q35",
      "<iothreads>1</iothreads><cpu><topology sockets='1' clusters='1' cores='1' "
      "threads='1'/></cpu>",
