@@ -161,6 +161,7 @@ def start_slow_save(stack, conn):
     thread = threading.Thread(target=run)
     thread.start()
     wait_for(lambda: leftovers(stack), 10, "the file that is being written")
+    wait_for(lambda: reason(stack) == "paused (saving)", 10, "paused guest")      # before that there is nothing to cancel
     return thread, errors
 
 
