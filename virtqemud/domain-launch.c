@@ -7,6 +7,7 @@
 #include "confine.h"
 #include "domain-start.h"
 #include "firmware/firmware.h"
+#include "guest-bus.h"
 #include "hostdev.h"
 #include "monitor.h"
 #include "passt.h"
@@ -117,10 +118,10 @@ launch_or_fail(QemuTransition *start)
 }
 
 static void
-on_passt(QemuDomain *domain, const GError *error, gpointer data)
+on_helper_ready(QemuDomain *domain, const GError *error, gpointer data)
 {
     QemuTransition *start = data;
-    start->awaits_helper = --start->n_passts > 0;
+    start->awaits_helper = --start->n_unready > 0;
     if (error && !start->error)
         qemu_start_fail(start, g_error_copy(error));
     else if (!start->awaits_helper && start->error)
@@ -134,12 +135,15 @@ qemu_launch_go_on(QemuTransition *start)
 {
     QemuDomain *domain = start->domain;
     GError *failure = NULL;
+    if (qemu_guest_bus_is_needed(domain) &&
+        qemu_guest_bus_start(domain, on_helper_ready, start, &failure))
+        start->awaits_helper = ++start->n_unready > 0;
     VB_DOMAIN_EACH(VbDomainNet, net, domain->live->nets)
     {
         if (failure || !qemu_passt_serves(net) ||
-            !qemu_passt_start(domain, net, on_passt, start, &failure))
+            !qemu_passt_start(domain, net, on_helper_ready, start, &failure))
             continue;
-        start->awaits_helper = ++start->n_passts > 0;
+        start->awaits_helper = ++start->n_unready > 0;
     }
     if (failure)
         qemu_start_fail(start, failure);

@@ -18,7 +18,7 @@ struct _QemuTransition {
     QemuPrepared *prepared; /* from here on until the emulator has it */
     QemuCommand *command;
     guint tpm_step;          /* of tpm.c */
-    guint n_passts;          /* that are not ready yet */
+    guint n_unready;         /* helpers that say when they can be used, and have not */
     gboolean awaits_helper;  /* the end of one: its owner goes on then, or finishes the failure */
     QemuSaveImage *image;    /* restored from; NULL: it boots */
     gboolean is_managed;     /* the image is used up */

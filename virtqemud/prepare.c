@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "command/command.h"
 #include "domain-private.h"
+#include "guest-bus.h"
 #include "store/store.h"
 #include "tpm.h"
 #include "virtiofs.h"
@@ -260,7 +261,8 @@ qemu_prepare(QemuDomain *domain, GError **error)
     if (!check_files(domain->live, error) || !make_monitor(domain, prepared, error) ||
         !make_master_key(domain, error) || !make_memory_folder(domain, error) ||
         !make_channels(domain, prepared, error) || !qemu_prepare_graphics(domain, error) ||
-        !qemu_tpm_prepare(domain, error) || !qemu_virtiofs_prepare(domain, error))
+        !qemu_guest_bus_prepare(domain, error) || !qemu_tpm_prepare(domain, error) ||
+        !qemu_virtiofs_prepare(domain, error))
         return NULL;
     VB_DOMAIN_EACH(VbDomainHostdev, hostdev, domain->live->hostdevs)
     {

@@ -4,6 +4,7 @@
  * log and not yet in the file happened, and was told. */
 #include "base/error.h"
 #include "domain-private.h"
+#include "guest-bus.h"
 #include "helper.h"
 #include "hostdev.h"
 #include "monitor.h"
@@ -313,6 +314,7 @@ recover_without_status(QemuManager *manager, const char *file)
     folder = qemu_manager_domain_dir(manager, domain);
     domain->monitor_path = g_build_filename(folder, "monitor.sock", NULL);
     qemu_domain_owe(domain, "dir", folder);
+    qemu_guest_bus_owe(domain);
     qemu_tpm_owe(domain);
     qemu_virtiofs_owe(domain);
     qemu_passt_owe(domain);
