@@ -215,7 +215,6 @@ def free_port():
 
 
 @pytest.mark.parametrize("extra,words", [
-    ("<bandwidth><inbound average='100'/></bandwidth>", "the bandwidth of an interface of type 'ethernet' cannot be limited yet"),
     ("<vlan><tag id='42'/></vlan>", "an interface of type 'ethernet' is requesting a vlan tag, but that is not supported for this type of connection")])
 def test_what_the_host_would_have_to_do(stack, guest_xml, extra, words):
     """Limits and separation are not passed over."""

@@ -3,6 +3,7 @@
  * process' end is seen through its pidfd; the monitor's last words are read first, so that the reason is known. */
 #include "base/error.h"
 #include "agent.h"
+#include "bandwidth.h"
 #include "domain-private.h"
 #include "helper.h"
 #include "macvtap.h"
@@ -62,6 +63,7 @@ static const struct {
 } owed_rows[] = {{"file ", remove_file},
                  {"dir ", remove_folder},
                  {"tap ", qemu_net_remove_tap},
+                 {"limits ", qemu_bandwidth_remove},
                  {"macvtap ", qemu_macvtap_remove},
                  {"ifmac ", qemu_macvtap_restore_mac},
                  {"resctrl ", qemu_resctrl_remove_owed},

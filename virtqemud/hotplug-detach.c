@@ -129,10 +129,11 @@ is_of_net(const char *owed, const VbDomainNet *net)
     const gboolean has_lent = net->type == VB_DOMAIN_NET_DIRECT &&
                               g_strcmp0(vb_domain_net_more(net)->source_mode, "passthrough") == 0;
     g_autofree char *tap = g_strdup_printf("tap %s", net->target_dev ? net->target_dev : "");
+    g_autofree char *limits = g_strdup_printf("limits %s", net->target_dev ? net->target_dev : "");
     g_autofree char *macvtap =
         g_strdup_printf("macvtap %s ", net->target_dev ? net->target_dev : "");
     g_autofree char *lent = g_strdup_printf("ifmac %s ", net->source_dev ? net->source_dev : "");
-    return strcmp(owed, tap) == 0 || g_str_has_prefix(owed, macvtap) ||
+    return strcmp(owed, tap) == 0 || strcmp(owed, limits) == 0 || g_str_has_prefix(owed, macvtap) ||
            (has_lent && g_str_has_prefix(owed, lent));
 }
 

@@ -2,6 +2,7 @@
 /* Changes to devices of a running guest: the medium in a drive, the link of an interface, the password of a screen. */
 #include "hotplug-private.h"
 
+#include "bandwidth.h"
 #include "base/error.h"
 #include "domain/disk.h"
 #include "secret.h"
@@ -190,6 +191,22 @@ is_only_link(const VbDomainNet *net, const VbDomainNet *wanted)
            (!wanted->filter || g_strcmp0(wanted->filter, net->filter) == 0);
 }
 
+/* Source: libvirt: what is not written is no limit, other than with the rest of the card */
+static gboolean
+update_bandwidth(QemuDomain *domain, VbDomainNet *net, const VbDomainNet *wanted, GError **error)
+{
+    const VbDomainNetMore *more = vb_domain_net_more(wanted);
+    if (qemu_bandwidth_is_same(net, wanted))
+        return TRUE;
+    if (!net->target_dev)
+        return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
+                            "Unable to set bandwidth for interface because device name is unknown");
+    if (!qemu_bandwidth_change(net, more->bandwidth_in, more->bandwidth_out, error))
+        return FALSE;
+    qemu_domain_save(domain);
+    return TRUE;
+}
+
 static void
 on_link_set(QemuPlug *plug, const GError *error)
 {
@@ -210,12 +227,13 @@ update_net(QemuPlug *plug)
 {
     const VbDomainNet *wanted = plug->device->device;
     GError *error = NULL;
-    const VbDomainNet *net =
-        qemu_device_find(plug->device, plug->domain->live, QEMU_DEVICE_LIVE, &error);
+    VbDomainNet *net = qemu_device_find(plug->device, plug->domain->live, QEMU_DEVICE_LIVE, &error);
     g_autoptr(GPtrArray) steps = NULL;
     if (net && !is_only_link(net, wanted))
         vb_error_set(&error, VIR_ERR_OPERATION_UNSUPPORTED,
                      "cannot modify network device configuration");
+    else if (net)
+        (void)update_bandwidth(plug->domain, net, wanted, &error);
     if (error) {
         qemu_plug_finish(plug, error);
         return;

@@ -3,6 +3,7 @@
  * ours is persistent only through the emulator's descriptor: the kernel removes it with the process. */
 #include "prepare.h"
 
+#include "bandwidth.h"
 #include "base/error.h"
 #include "domain-private.h"
 #include "macvtap.h"
@@ -183,13 +184,21 @@ set_coalesce(const char *name, guint n_frames, GError **error)
            vb_error_set_errno(error, errno, "Cannot set coalesce info on '%s'", name);
 }
 
+static gboolean
+set_bandwidth(const VbDomainNet *net, GError **error)
+{
+    const VbDomainNetMore *more = vb_domain_net_more(net);
+    return (!more->bandwidth_in && !more->bandwidth_out) ||
+           qemu_bandwidth_set(net, more->bandwidth_in, more->bandwidth_out, error);
+}
+
 /* what the definition says of the host's side */
 static gboolean
 set_options(const char *name, const VbDomainNet *net, GError **error)
 {
     const guint n_frames = vb_domain_net_more(net)->coalesce_rx_frames_max;
     return (net->mtu == 0 || set_mtu(name, net->mtu, error)) &&
-           (n_frames == 0 || set_coalesce(name, n_frames, error));
+           (n_frames == 0 || set_coalesce(name, n_frames, error)) && set_bandwidth(net, error);
 }
 
 static gboolean
@@ -222,7 +231,8 @@ prepare_direct(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, GEr
         return FALSE;
     g_strlcpy(name, net->target_dev, sizeof name);
     return open_queues(net, name, prepared, error) &&
-           (net->mtu == 0 || set_mtu(name, net->mtu, error)) && set_up(name, error);
+           (net->mtu == 0 || set_mtu(name, net->mtu, error)) && set_bandwidth(net, error) &&
+           set_up(name, error);
 }
 
 static gboolean
@@ -243,10 +253,6 @@ check_host_side(const VbDomainNet *net, GError **error)
 {
     const VbDomainNetMore *more = vb_domain_net_more(net);
     const char *type = vb_enum_to_nick(&vb_domain_net_type_enum, net->type);
-    if (more->bandwidth_in || more->bandwidth_out)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "the bandwidth of an interface of type '%s' cannot be limited yet",
-                            type);
     if (VB_DOMAIN_COUNT(more->vlan_tags) > 0)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "an interface of type '%s' is requesting a vlan tag, but that is not "
@@ -293,8 +299,7 @@ qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, G
     gboolean is_ours = if_nametoindex(name) == 0; /* else an administrator's: it stays */
     if (!open_queues(net, name, prepared, error))
         return FALSE;
-    if (is_ours)
-        qemu_domain_owe(domain, "tap", name);
+    qemu_domain_owe(domain, is_ours ? "tap" : "limits", name);
     g_free(net->target_dev);
     net->target_dev = g_strdup(name);
     set_mac(name, &net->mac);

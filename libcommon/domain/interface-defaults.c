@@ -87,6 +87,14 @@ fill_addresses(VbDomainNetMore *more)
     }
 }
 
+/* libvirt does not keep a limit of nothing */
+static void
+drop_empty_rate(VbDomainBandwidth **rate)
+{
+    if (*rate && (*rate)->has_average && !(*rate)->average && !(*rate)->floor)
+        g_clear_pointer(rate, g_free);
+}
+
 gboolean
 vb_domain_fill_nets(const VbDomainFill *fill, GError **error)
 {
@@ -107,6 +115,8 @@ vb_domain_fill_nets(const VbDomainFill *fill, GError **error)
         if (net->more) {
             fill_virtualport(net->more);
             fill_addresses(net->more);
+            drop_empty_rate(&net->more->bandwidth_in);
+            drop_empty_rate(&net->more->bandwidth_out);
         }
     }
     return TRUE;

@@ -145,16 +145,45 @@ validate_backend(const VbDomainNet *net, GError **error)
 }
 
 static gboolean
+validate_rate(const VbDomainBandwidth *rate, GError **error)
+{
+    if (!rate)
+        return TRUE;
+    if (!rate->has_average && !rate->floor)
+        return vb_error_set(error, VIR_ERR_XML_DETAIL,
+                            "Missing mandatory average or floor attributes");
+    if (!rate->has_average && (rate->peak || rate->burst))
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "'peak' and 'burst' require 'average' attribute");
+    return TRUE;
+}
+
+static gboolean
+validate_bandwidth(const VbDomainNet *net, GError **error)
+{
+    const VbDomainBandwidth *in = vb_domain_net_more(net)->bandwidth_in;
+    const VbDomainBandwidth *out = vb_domain_net_more(net)->bandwidth_out;
+
+    if (!validate_rate(in, error))
+        return FALSE;
+    if (in && in->floor && net->type != VB_DOMAIN_NET_NETWORK)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "floor attribute is not supported for this config");
+    if (!validate_rate(out, error))
+        return FALSE;
+    return !out || !out->floor ||
+           vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "'floor' attribute allowed only in <inbound> element");
+}
+
+static gboolean
 validate_net(const VbDomainNet *net, GError **error)
 {
     if (!validate_source(net, error) || !validate_mac(net, error) || !validate_model(net, error) ||
         !validate_queues(net, error) || !validate_guest_side(net, error) ||
-        !validate_host_side(net, error) || !validate_backend(net, error))
+        !validate_host_side(net, error) || !validate_backend(net, error) ||
+        !validate_bandwidth(net, error))
         return FALSE;
-    if (vb_domain_net_more(net)->bandwidth_in && vb_domain_net_more(net)->bandwidth_in->floor &&
-        net->type != VB_DOMAIN_NET_NETWORK)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "floor attribute is not supported for this config");
     return vb_domain_validate_net_options(net, error);
 }
 

@@ -60,7 +60,8 @@ static const VbXmlField forward_fields[] = {
 static VB_XML_TYPE(forward_type, VbDomainPortForward, "portForward", forward_fields);
 
 static const VbXmlField bandwidth_fields[] = {
-    VB_XML_UINT64(VbDomainBandwidth, average, "@average"),
+    VB_XML_UINT64(VbDomainBandwidth, average, "@average",
+                  VB_XML_HAS(VbDomainBandwidth, has_average), .flags = VB_XML_ZERO_IS_VALUE),
     VB_XML_UINT64(VbDomainBandwidth, peak, "@peak"),
     VB_XML_UINT64(VbDomainBandwidth, floor, "@floor"),
     VB_XML_UINT64(VbDomainBandwidth, burst, "@burst"),

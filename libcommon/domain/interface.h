@@ -37,6 +37,7 @@ typedef struct {
 
 typedef struct {
     guint64 average, peak, floor, burst; /* KiB/s, KiB */
+    gboolean has_average;                /* 0 may be written */
 } VbDomainBandwidth;
 
 typedef struct {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The methods of Domain1 about limits: scheduler, memory, block devices, memory nodes; data: the QemuDomain. */
+/* The methods of Domain1 about limits: scheduler, memory, disks, network cards, memory nodes; data: the QemuDomain. */
+#include "bandwidth.h"
 #include "bus/bus-private.h"
 #include "iotune.h"
 #include "tuning.h"
@@ -103,4 +104,29 @@ qemu_bus_domain_delete_throttle_group(gpointer data, VbCall *call, GVariant *arg
     vb_call_defer(call);
     qemu_throttle_group_delete(data, group, flags, qemu_bus_done, call);
     return NULL;
+}
+
+/* ---- network cards ---- */
+
+GVariant *
+qemu_bus_domain_get_interface_parameters(gpointer data, VbCall *call, GVariant *args,
+                                         GError **error)
+{
+    const char *device;
+    guint flags;
+    GVariant *values;
+    g_variant_get(args, "(&su)", &device, &flags);
+    values = qemu_bandwidth_get_params(data, device, flags, error);
+    return values ? g_variant_new("(@a{sv})", values) : NULL;
+}
+
+GVariant *
+qemu_bus_domain_set_interface_parameters(gpointer data, VbCall *call, GVariant *args,
+                                         GError **error)
+{
+    g_autoptr(GVariant) params = NULL;
+    QemuBandwidthChange change;
+    g_variant_get(args, "(&s@a{sv}u)", &change.device, &params, &change.flags);
+    change.params = params;
+    return qemu_bandwidth_set_params(data, &change, error) ? g_variant_new("()") : NULL;
 }

@@ -124,6 +124,8 @@ GVariant *qemu_bus_domain_resize_guest_vcpus(QemuDomain *domain, VbCall *call, g
     ROW("SetBlkioParameters", set_blkio_parameters, VB_ACTION_MANAGE)                              \
     ROW("GetBlockIoTune", get_block_io_tune, VB_ACTION_READ)                                       \
     ROW("SetBlockIoTune", set_block_io_tune, VB_ACTION_MANAGE)                                     \
+    ROW("GetInterfaceParameters", get_interface_parameters, VB_ACTION_READ)                        \
+    ROW("SetInterfaceParameters", set_interface_parameters, VB_ACTION_MANAGE)                      \
     ROW("SetThrottleGroup", set_throttle_group, VB_ACTION_MANAGE)                                  \
     ROW("DeleteThrottleGroup", delete_throttle_group, VB_ACTION_MANAGE)                            \
     ROW("GetNumaParameters", get_numa_parameters, VB_ACTION_READ)                                  \

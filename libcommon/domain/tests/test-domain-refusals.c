@@ -56,6 +56,25 @@ static const struct {
      "unsupported configuration: Emulator '/usr/bin/qemu-system-x86_64' does not support machine "
      "type "
      "'pc-i440fx-9.1'"},
+    {"rate-without-average", OS,
+     "<interface type='bridge'><source bridge='b'/><bandwidth><inbound "
+     "peak='3'/></bandwidth></interface>",
+     VIR_ERR_XML_DETAIL, "Missing mandatory average or floor attributes"},
+    {"peak-without-average", OS,
+     "<interface type='bridge'><source bridge='b'/><bandwidth><inbound burst='3' "
+     "floor='4'/></bandwidth></interface>",
+     VIR_ERR_CONFIG_UNSUPPORTED,
+     "unsupported configuration: 'peak' and 'burst' require 'average' attribute"},
+    {"floor-of-a-bridge", OS,
+     "<interface type='bridge'><source bridge='b'/><bandwidth><inbound average='1' "
+     "floor='4'/></bandwidth></interface>",
+     VIR_ERR_CONFIG_UNSUPPORTED,
+     "unsupported configuration: floor attribute is not supported for this config"},
+    {"floor-of-what-is-sent", OS,
+     "<interface type='bridge'><source bridge='b'/><bandwidth><outbound average='1' "
+     "floor='4'/></bandwidth></interface>",
+     VIR_ERR_CONFIG_UNSUPPORTED,
+     "unsupported configuration: 'floor' attribute allowed only in <inbound> element"},
     {"filters-and-iotune",
      OS "<throttlegroups><throttlegroup><total_iops_sec>1</total_iops_sec><group_name>g"
         "</group_name></throttlegroup></throttlegroups>",
