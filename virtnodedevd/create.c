@@ -10,11 +10,8 @@
 static NodedevDef *
 parse(const char *xml, guint flags, guint validate_flag, const char *function, GError **error)
 {
-    if (flags & ~validate_flag) {
-        vb_error_set(error, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x) in function %s", flags,
-                     function);
+    if (!vb_error_check_flags(error, flags, validate_flag, function))
         return NULL;
-    }
     if ((flags & validate_flag) && !vb_xml_validate(&nodedev_def_type, xml, -1, error))
         return NULL;
     NodedevDef *def = vb_xml_parse(&nodedev_def_type, xml, -1, error);

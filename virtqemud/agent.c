@@ -480,11 +480,8 @@ qemu_agent_execute(QemuDomain *domain, const QemuAgentRequest *asked, QemuAgentD
 gboolean
 qemu_agent_set_timeout(QemuDomain *domain, int timeout_s, guint flags, GError **error)
 {
-    if (flags)
-        return vb_error_set(error, VIR_ERR_INVALID_ARG,
-                            "unsupported flags (0x%x) in function "
-                            "qemuDomainAgentSetResponseTimeout",
-                            flags);
+    if (!vb_error_check_flags(error, flags, 0, "qemuDomainAgentSetResponseTimeout"))
+        return FALSE;
     if (timeout_s < VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK)
         return vb_error_set(error, VIR_ERR_INVALID_ARG,
                             "guest agent timeout '%d' is less than the minimum '%d'", timeout_s,

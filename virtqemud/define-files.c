@@ -80,10 +80,7 @@ qemu_manager_remove_metadata(const QemuManager *manager, const char *kind, const
 gboolean
 qemu_check_flags(guint flags, guint known, const char *function, GError **error)
 {
-    if (!(flags & ~known))
-        return TRUE;
-    return vb_error_set(error, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x) in function %s",
-                        flags & ~known, function);
+    return vb_error_check_flags(error, flags, known, function);
 }
 
 /* a word that needs no quoting in a shell and cannot end a comment */

@@ -91,10 +91,9 @@ power_down(QemuDomain *domain, guint flags, gboolean is_reboot, QemuDone done, g
     GError *error = NULL;
     AgentShutdown *call;
 
-    if (flags & ~(button | agent))
-        vb_error_set(&error, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x)",
-                     flags & ~(button | agent));
-    if (error || !check_monitor(domain, &error) || !qemu_job_check_none(domain, &error)) {
+    if (!vb_error_check_flags(&error, flags, button | agent,
+                              is_reboot ? "qemuDomainReboot" : "qemuDomainShutdownFlags") ||
+        !check_monitor(domain, &error) || !qemu_job_check_none(domain, &error)) {
         qemu_domain_finish_later(domain, error, done, data);
         return;
     }

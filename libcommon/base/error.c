@@ -259,6 +259,25 @@ vb_error_set(GError **error, int code, const char *detail_format, ...)
 }
 
 /**
+ * vb_error_check_flags:
+ * @error: (out) (optional): where it goes
+ * @flags: of a call
+ * @known: all that may be set
+ * @function: libvirt's, which it names
+ *
+ * Returns: FALSE with INVALID_ARG in @error when there are others. libvirt has this text without what the code says.
+ */
+gboolean
+vb_error_check_flags(GError **error, guint flags, guint known, const char *function)
+{
+    if (!(flags & ~known))
+        return TRUE;
+    g_set_error(error, VB_ERROR, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x) in function %s",
+                flags & ~known, function);
+    return FALSE;
+}
+
+/**
  * vb_error_set_plain:
  * @error: (out) (optional): where it goes
  * @code: VIR_ERR_*

@@ -13,6 +13,7 @@ GQuark vb_error_quark(void);
  * "Requested operation is not valid: domain is not running". Returns FALSE always, for "return vb_error_set(...)". */
 gboolean vb_error_set(GError **error, int code, const char *detail_format, ...) G_GNUC_PRINTF(3, 4);
 /* Without a detail: "Domain not found". Returns FALSE always. */
+gboolean vb_error_check_flags(GError **error, guint flags, guint known, const char *function);
 gboolean vb_error_set_plain(GError **error, int code);
 /* The same with errno's text appended: "cannot open file 'X': No such file or directory" under VIR_ERR_SYSTEM_ERROR. */
 gboolean vb_error_set_errno(GError **error, int errsv, const char *detail_format, ...)

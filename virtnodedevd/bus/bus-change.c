@@ -28,8 +28,7 @@ reply_path(NodedevDevice *device, const GError *error, gpointer data)
 static gboolean
 check_flags(guint flags, const char *function, GError **error)
 {
-    return flags == 0 || vb_error_set(error, VIR_ERR_INVALID_ARG,
-                                      "unsupported flags (0x%x) in function %s", flags, function);
+    return vb_error_check_flags(error, flags, 0, function);
 }
 
 GVariant *

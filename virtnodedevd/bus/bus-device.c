@@ -33,11 +33,9 @@ method_get_xml(gpointer data, VbCall *call, GVariant *args, GError **error)
 {
     guint flags;
     g_variant_get(args, "(u)", &flags);
-    if (flags & ~(guint)VIR_NODE_DEVICE_XML_INACTIVE) {
-        vb_error_set(error, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x) in function %s", flags,
-                     "virNodeDeviceGetXMLDesc");
+    if (!vb_error_check_flags(error, flags, VIR_NODE_DEVICE_XML_INACTIVE,
+                              "virNodeDeviceGetXMLDesc"))
         return NULL;
-    }
     vb_call_defer(call);
     nodedev_vpd_read(nodedev_bus_of(call)->manager, data, on_vpd_read, call);
     return NULL;

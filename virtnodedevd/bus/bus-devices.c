@@ -42,11 +42,8 @@ names_asked(gpointer data, GVariant *args, GError **error)
     const char *capability;
     guint flags;
     g_variant_get(args, "(&su)", &capability, &flags);
-    if (flags != 0) {
-        vb_error_set(error, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x) in function %s", flags,
-                     "virNodeListDevices");
+    if (!vb_error_check_flags(error, flags, 0, "virNodeListDevices"))
         return NULL;
-    }
     return nodedev_manager_list_cap(manager_of(data), capability);
 }
 

@@ -48,11 +48,8 @@ nodedev_bus_method_assign(gpointer data, VbCall *call, GVariant *args, GError **
     g_variant_get(args, "(&s&s@a(sb)u)", &holder.driver, &holder.domain, &devices, &flags);
     if (!check_holder(&holder, error))
         return NULL;
-    if (flags & ~(guint)NODEDEV_HAND_OVER_NOTE) {
-        vb_error_set(error, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x) in function %s", flags,
-                     "Assign");
+    if (!vb_error_check_flags(error, flags, NODEDEV_HAND_OVER_NOTE, "Assign"))
         return NULL;
-    }
     g_variant_iter_init(&iter, devices);
     while (g_variant_iter_next(&iter, "(&sb)", &address, NULL))
         if (!check_address(address, error))

@@ -161,7 +161,7 @@ qemu_bus_node_get_memory_parameters(gpointer data, VbCall *call, GVariant *args,
     guint flags;
 
     g_variant_get(args, "(u)", &flags);
-    if (!qemu_check_flags(flags, 0, "qemuNodeGetMemoryParameters", error))
+    if (!qemu_check_flags(flags, 0, "virHostMemGetParameters", error))
         return NULL;
     parameters = vb_host_read_ksm(get_host(data));
     g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sv}"));
@@ -206,7 +206,7 @@ qemu_bus_node_set_memory_parameters(gpointer data, VbCall *call, GVariant *args,
     guint flags;
 
     g_variant_get(args, "(@a{sv}u)", &parameters, &flags);
-    if (!qemu_check_flags(flags, 0, "qemuNodeSetMemoryParameters", error) ||
+    if (!qemu_check_flags(flags, 0, "virHostMemSetParameters", error) ||
         !check_parameters(host, parameters, error))
         return NULL;
     g_variant_iter_init(&iter, parameters);

@@ -53,7 +53,7 @@ qemu_bus_node_get_cpu_stats(gpointer data, VbCall *call, GVariant *args, GError 
     int cpu;
     guint flags;
     g_variant_get(args, "(iu)", &cpu, &flags);
-    if (!qemu_check_flags(flags, 0, "qemuNodeGetCPUStats", error) ||
+    if (!qemu_check_flags(flags, 0, "virHostCPUGetStats", error) ||
         !vb_host_read_cpu_stats(get_host(data), cpu, &stats, error))
         return NULL;
     g_variant_builder_init(&builder, G_VARIANT_TYPE("a(st)"));
@@ -73,7 +73,7 @@ qemu_bus_node_get_memory_stats(gpointer data, VbCall *call, GVariant *args, GErr
     int cell;
     guint flags;
     g_variant_get(args, "(iu)", &cell, &flags);
-    if (!qemu_check_flags(flags, 0, "qemuNodeGetMemoryStats", error) ||
+    if (!qemu_check_flags(flags, 0, "virHostMemGetStats", error) ||
         (n = vb_host_read_memory_stats(get_host(data), cell, stats, error)) == 0)
         return NULL;
     g_variant_builder_init(&builder, G_VARIANT_TYPE("a(st)"));
@@ -98,7 +98,7 @@ qemu_bus_node_get_cpu_map(gpointer data, VbCall *call, GVariant *args, GError **
     guint total = 0;
     guint flags;
     g_variant_get(args, "(u)", &flags);
-    if (!qemu_check_flags(flags, 0, "qemuNodeGetCPUMap", error))
+    if (!qemu_check_flags(flags, 0, "virHostCPUGetMap", error))
         return NULL;
     VB_BITSET_EACH(cpu, present) total = (guint)cpu + 1;
     for (guint i = 0; i < total; i += 8) {

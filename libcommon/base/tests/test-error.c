@@ -66,6 +66,17 @@ test_errno(void)
 }
 
 static void
+test_flags(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_true(vb_error_check_flags(&error, 3, 3, "virFoo"));
+    g_assert_no_error(error);
+    g_assert_false(vb_error_check_flags(&error, 7, 2, "virFoo"));
+    g_assert_true(vb_error_matches(error, VIR_ERR_INVALID_ARG));
+    g_assert_cmpstr(error->message, ==, "unsupported flags (0x5) in function virFoo");
+}
+
+static void
 test_structure(void)
 {
     g_autoptr(GError) error = NULL;
@@ -109,6 +120,7 @@ main(int argc, char **argv)
     g_test_add_func("/error/table", test_table);
     g_test_add_func("/error/wording", test_wording);
     g_test_add_func("/error/errno", test_errno);
+    g_test_add_func("/error/flags", test_flags);
     g_test_add_func("/error/structure", test_structure);
     g_test_add_func("/error/foreign", test_foreign);
     return g_test_run();
