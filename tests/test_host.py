@@ -73,10 +73,32 @@ def test_pages(gaps):
     assert pool.read_text() == "305"
     assert "<pages unit='KiB' size='2048'>305</pages>" in stack.virsh("capabilities").out
     result = stack.virsh("allocpages", "4K", "1", check=False)
-    assert "system pages pool can't be modified" in result.err
+    assert "error: Operation not supported: system pages pool can't be modified" in result.err
+
+
+def test_pages_of_what_is_no_cell(gaps):
+    """-1 is the host; what lies below is a mistake, and no pool changes."""
+    import libvirt
+    stack, root = gaps
+    pools = sorted((root / "sys").rglob("nr_hugepages"))
+    before = [pool.read_text() for pool in pools]
+    assert before
+    connection = stack.open()
+    for cell, count in ((-2, 1), (-2, 3), (-2147483648, 5), (-5, 9)):
+        for call in (lambda: connection.allocPages({2048: 7}, cell, count, 1),
+                     lambda: connection.allocPages({2048: 7}, cell, count, 0),
+                     lambda: connection.getFreePages([4, 2048], cell, count)):
+            with pytest.raises(libvirt.libvirtError, match="^operation failed: NUMA node %d is not available$" % cell):
+                call()
+    result = stack.virsh("allocpages", "2M", "7", "--cellno", "-2", check=False)
+    assert result.status == 1 and "NUMA node -2 is not available" in result.err
+    with pytest.raises(libvirt.libvirtError, match=r"^unsupported flags \(0x2\) in function qemuNodeAllocPages$"):
+        connection.allocPages({2048: 7}, 0, 1, 2)
+    assert [pool.read_text() for pool in pools] == before
 
 
 def test_same_page_merging(gaps):
+    import libvirt
     stack, root = gaps
     connection = stack.open()
     assert connection.getMemoryParameters() == {
@@ -85,6 +107,13 @@ def test_same_page_merging(gaps):
     assert (root / "sys/kernel/mm/ksm/pages_to_scan").read_text() == "55"
     result = stack.virsh("node-memory-tune", "--shm-merge-across-nodes", "1", check=False)
     assert "Parameter 'shm_merge_across_nodes' is not supported by this kernel" in result.err
+    with pytest.raises(libvirt.libvirtError, match="^argument unsupported: parameter 'shm_pages_shared' not supported$"):
+        connection.setMemoryParameters({"shm_pages_shared": 1}, 0)
+    parameter = root / "sys/kernel/mm/ksm/sleep_millisecs"
+    parameter.unlink()
+    parameter.symlink_to("/dev/full")
+    result = stack.virsh("node-memory-tune", "--shm-sleep-millisecs", "3", check=False)
+    assert "error: failed to set shm_sleep_millisecs: No space left on device" in result.err
 
 
 def test_cpus(gaps):

@@ -32,7 +32,7 @@ char *vb_host_read_at(int folder, const char *name, char *buffer, gsize size);
 gboolean vb_host_read_number_at(int folder, const char *name, gint64 *ret_value);
 char *vb_host_read_cpuinfo(const VbHost *host);
 VbBitset *vb_host_list_entries(const char *folder, const char *prefix);
-gboolean vb_host_write_number(const char *path, guint64 value, GError **error); /* SYSTEM_ERROR */
+int vb_host_write_number(const char *path, guint64 value); /* 0 or errno */
 
 /* hmat.c */
 void vb_host_read_memory_caches(int node_folder, const char *node_path, GArray *caches);

@@ -62,16 +62,18 @@ vb_host_check_ksm(const VbHost *host, const char *name, GError **error)
         return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
                             "Parameter '%s' is not supported by this kernel", name);
     }
-    return vb_error_set(error, VIR_ERR_INVALID_ARG, "parameter '%s' not supported", name);
+    return vb_error_set(error, VIR_ERR_ARGUMENT_UNSUPPORTED, "parameter '%s' not supported", name);
 }
 
 gboolean
 vb_host_set_ksm(const VbHost *host, const char *name, guint64 value, GError **error)
 {
     g_autofree char *path = NULL;
+    int errsv;
 
     if (!vb_host_check_ksm(host, name, error))
         return FALSE;
     path = ksm_path(host, name);
-    return vb_host_write_number(path, value, error);
+    errsv = vb_host_write_number(path, value);
+    return errsv == 0 || vb_error_set_errno(error, errsv, "failed to set %s", name);
 }

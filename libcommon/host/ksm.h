@@ -12,7 +12,7 @@ typedef struct {
 
 /* (transfer full) VbHostKsmParameter, for what the kernel has; empty without KSM */
 GArray *vb_host_read_ksm(const VbHost *host);
-/* Checks, then writes one. Errors: INVALID_ARG unknown or not settable; OPERATION_UNSUPPORTED not in this kernel;
+/* Checks, then writes one. Errors: ARGUMENT_UNSUPPORTED unknown or not settable; OPERATION_UNSUPPORTED not in this kernel;
  * SYSTEM_ERROR the kernel refuses the value */
 gboolean vb_host_check_ksm(const VbHost *host, const char *name, GError **error);
 gboolean vb_host_set_ksm(const VbHost *host, const char *name, guint64 value, GError **error);

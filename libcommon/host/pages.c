@@ -102,6 +102,9 @@ check_start(const VbHost *host, int start, int *ret_last, GError **error)
 
     VB_BITSET_EACH(node, nodes) last = node;
     *ret_last = last;
+    if (start < -1)
+        return vb_error_set(error, VIR_ERR_OPERATION_FAILED, "NUMA node %d is not available",
+                            start);
     if (start <= last)
         return TRUE;
     return vb_error_set(error, VIR_ERR_INVALID_ARG, "start cell %d out of range (0-%d)", start,
@@ -213,17 +216,20 @@ resize_pool(const VbHost *host, int cell, guint size_kib, guint64 wanted, gboole
     g_autofree char *path = g_build_filename(pools, entry, "nr_hugepages", NULL);
     const guint64 before = read_count(pools, entry, "nr_hugepages");
     guint64 after;
+    int errsv;
 
     if (size_kib == base_size_kib())
-        return vb_error_set(error, VIR_ERR_OPERATION_FAILED, "system pages pool can't be modified");
+        return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
+                            "system pages pool can't be modified");
     if (!g_file_test(path, G_FILE_TEST_EXISTS))
         return fail_size(size_kib, cell, error);
     if (is_added)
         wanted += before;
     if (wanted == before)
         return TRUE;
-    if (!vb_host_write_number(path, wanted, error))
-        return FALSE;
+    errsv = vb_host_write_number(path, wanted);
+    if (errsv != 0)
+        return vb_error_set_errno(error, errsv, "Unable to write to: %s", path);
     after = read_count(pools, entry, "nr_hugepages"); /* the kernel takes what it can get */
     if (after >= wanted)
         return TRUE;

@@ -131,8 +131,8 @@ vb_host_read_cpuinfo(const VbHost *host)
     return vb_host_read_at(AT_FDCWD, path, buffer, CPUINFO_MAX) ? g_steal_pointer(&buffer) : NULL;
 }
 
-gboolean
-vb_host_write_number(const char *path, guint64 value, GError **error)
+int
+vb_host_write_number(const char *path, guint64 value)
 {
     g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, value);
     const gssize length = (gssize)strlen(text);
@@ -145,7 +145,5 @@ vb_host_write_number(const char *path, guint64 value, GError **error)
         errsv = errno;
         close(fd);
     }
-    if (n == length)
-        return TRUE;
-    return vb_error_set_errno(error, errsv, "Unable to write to: %s", path);
+    return n == length ? 0 : n < 0 ? errsv : EIO;
 }
