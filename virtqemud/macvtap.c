@@ -4,84 +4,17 @@
 #include "macvtap.h"
 
 #include "base/error.h"
+#include "rtnl.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-typedef struct {
-    struct nlmsghdr header;
-    struct ifinfomsg info;
-    char attributes[512];
-} LinkMessage;
-
-static void
-message_init(LinkMessage *message, guint16 type, guint16 flags)
-{
-    memset(message, 0, sizeof *message);
-    message->header.nlmsg_len = NLMSG_LENGTH(sizeof message->info);
-    message->header.nlmsg_type = type;
-    message->header.nlmsg_flags = (guint16)(NLM_F_REQUEST | NLM_F_ACK | flags);
-    message->header.nlmsg_seq = 1;
-    message->info.ifi_family = AF_UNSPEC;
-}
-
-/* Returns: the attribute, to be closed when others go into it. All fit: the longest text is an interface's name. */
-static struct rtattr *
-add_attribute(LinkMessage *message, guint16 type, gconstpointer data, gsize length)
-{
-    struct rtattr *attribute =
-        (struct rtattr *)(gpointer)((char *)message + NLMSG_ALIGN(message->header.nlmsg_len));
-    attribute->rta_type = type;
-    attribute->rta_len = (guint16)RTA_LENGTH(length);
-    if (length > 0)
-        memcpy(RTA_DATA(attribute), data, length);
-    message->header.nlmsg_len =
-        (guint32)(NLMSG_ALIGN(message->header.nlmsg_len) + RTA_ALIGN(attribute->rta_len));
-    return attribute;
-}
-
-static void
-close_attribute(LinkMessage *message, struct rtattr *attribute)
-{
-    attribute->rta_len = (guint16)((char *)message + message->header.nlmsg_len - (char *)attribute);
-}
-
-/* Sends it and reads the kernel's answer, which is there at once. Returns: 0, or what errno would be. */
-static int
-exchange(LinkMessage *message)
-{
-    struct {
-        struct nlmsghdr header;
-        struct nlmsgerr error;
-        char rest[1024];
-    } answer;
-    const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-    const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    int code = EIO;
-    ssize_t n;
-    if (fd < 0)
-        return errno;
-    if (sendto(fd, message, message->header.nlmsg_len, 0, (const struct sockaddr *)&kernel,
-               sizeof kernel) < 0) {
-        code = errno;
-    } else {
-        n = recv(fd, &answer, sizeof answer, 0);
-        if (n >= (ssize_t)NLMSG_LENGTH(sizeof answer.error) &&
-            answer.header.nlmsg_type == NLMSG_ERROR)
-            code = -answer.error.error;
-    }
-    close(fd);
-    return code;
-}
 
 static guint32
 mode_number(const char *mode)
@@ -104,19 +37,19 @@ static int
 ask_for(const char *name, guint32 lower, const QemuMacvtap *wanted)
 {
     const guint32 mode = mode_number(wanted->mode);
-    LinkMessage message;
+    QemuLinkMessage message;
     struct rtattr *info, *data;
-    message_init(&message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-    add_attribute(&message, IFLA_LINK, &lower, sizeof lower);
-    add_attribute(&message, IFLA_ADDRESS, wanted->mac.bytes, sizeof wanted->mac.bytes);
-    add_attribute(&message, IFLA_IFNAME, name, strlen(name) + 1);
-    info = add_attribute(&message, IFLA_LINKINFO, NULL, 0);
-    add_attribute(&message, IFLA_INFO_KIND, "macvtap", strlen("macvtap"));
-    data = add_attribute(&message, IFLA_INFO_DATA, NULL, 0);
-    add_attribute(&message, IFLA_MACVLAN_MODE, &mode, sizeof mode);
-    close_attribute(&message, data);
-    close_attribute(&message, info);
-    return exchange(&message);
+    qemu_link_message_init(&message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+    qemu_link_message_add(&message, IFLA_LINK, &lower, sizeof lower);
+    qemu_link_message_add(&message, IFLA_ADDRESS, wanted->mac.bytes, sizeof wanted->mac.bytes);
+    qemu_link_message_add(&message, IFLA_IFNAME, name, strlen(name) + 1);
+    info = qemu_link_message_add(&message, IFLA_LINKINFO, NULL, 0);
+    qemu_link_message_add(&message, IFLA_INFO_KIND, "macvtap", strlen("macvtap"));
+    data = qemu_link_message_add(&message, IFLA_INFO_DATA, NULL, 0);
+    qemu_link_message_add(&message, IFLA_MACVLAN_MODE, &mode, sizeof mode);
+    qemu_link_message_close(&message, data);
+    qemu_link_message_close(&message, info);
+    return qemu_link_message_send(&message);
 }
 
 gboolean
@@ -206,14 +139,14 @@ qemu_macvtap_remove(const char *what)
 {
     char name[IFNAMSIZ];
     VbMac mac, now;
-    LinkMessage message;
+    QemuLinkMessage message;
     int code;
     if (!split(what, name, &mac) || !qemu_macvtap_get_mac(name, &now) ||
         memcmp(mac.bytes, now.bytes, sizeof mac.bytes) != 0)
         return; /* gone, or somebody else's of that name */
-    message_init(&message, RTM_DELLINK, 0);
+    qemu_link_message_init(&message, RTM_DELLINK, 0);
     message.info.ifi_index = (int)if_nametoindex(name);
-    code = exchange(&message);
+    code = qemu_link_message_send(&message);
     if (code != 0 && code != ENODEV)
         g_warning("cannot remove %s: %s", name, g_strerror(code));
 }
