@@ -214,15 +214,6 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.mark.parametrize("extra,words", [
-    ("<vlan><tag id='42'/></vlan>", "an interface of type 'ethernet' is requesting a vlan tag, but that is not supported for this type of connection")])
-def test_what_the_host_would_have_to_do(stack, guest_xml, extra, words):
-    """Limits and separation are not passed over."""
-    result = start(stack, guest_xml, "<interface type='ethernet'><model type='virtio'/>%s</interface>" % extra, check=False)
-    assert result.status != 0 and "unsupported configuration: " + words in result.err
-    stack.virsh("destroy", NAME, check=False)
-
-
 def test_sockets(stack, guest_xml):
     port, local, remote = free_port(), free_port(), free_port()
     start(stack, guest_xml, (

@@ -4,6 +4,7 @@
 
 #include "bandwidth.h"
 #include "base/error.h"
+#include "bridge-port.h"
 #include "domain/disk.h"
 #include "secret.h"
 
@@ -207,6 +208,30 @@ update_bandwidth(QemuDomain *domain, VbDomainNet *net, const VbDomainNet *wanted
     return TRUE;
 }
 
+/* Source: libvirt's words */
+static gboolean
+update_port(QemuDomain *domain, VbDomainNet *net, VbDomainNet *wanted, GError **error)
+{
+    const gboolean has_port =
+        net->type == VB_DOMAIN_NET_BRIDGE || net->type == VB_DOMAIN_NET_NETWORK;
+    char mac[18];
+    if (qemu_bridge_port_is_same(net, wanted))
+        return TRUE;
+    vb_mac_format(&net->mac, mac);
+    if (!has_port && VB_DOMAIN_COUNT(vb_domain_net_more(wanted)->vlan_tags) > 0)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "interface %s - vlan tag not supported for this connection type", mac);
+    if (!has_port)
+        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "interface %s - <port isolated='yes'/> is not supported for network "
+                            "interfaces with type='%s'",
+                            mac, vb_enum_to_nick(&vb_domain_net_type_enum, net->type));
+    if (!qemu_bridge_port_change(net, wanted, error))
+        return FALSE;
+    qemu_domain_save(domain);
+    return TRUE;
+}
+
 static void
 on_link_set(QemuPlug *plug, const GError *error)
 {
@@ -225,15 +250,15 @@ on_link_set(QemuPlug *plug, const GError *error)
 static void
 update_net(QemuPlug *plug)
 {
-    const VbDomainNet *wanted = plug->device->device;
+    VbDomainNet *wanted = plug->device->device;
     GError *error = NULL;
     VbDomainNet *net = qemu_device_find(plug->device, plug->domain->live, QEMU_DEVICE_LIVE, &error);
     g_autoptr(GPtrArray) steps = NULL;
     if (net && !is_only_link(net, wanted))
         vb_error_set(&error, VIR_ERR_OPERATION_UNSUPPORTED,
                      "cannot modify network device configuration");
-    else if (net)
-        (void)update_bandwidth(plug->domain, net, wanted, &error);
+    else if (net && update_bandwidth(plug->domain, net, wanted, &error))
+        (void)update_port(plug->domain, net, wanted, &error);
     if (error) {
         qemu_plug_finish(plug, error);
         return;

@@ -5,6 +5,7 @@
 
 #include "bandwidth.h"
 #include "base/error.h"
+#include "bridge-port.h"
 #include "domain-private.h"
 #include "macvtap.h"
 
@@ -246,19 +247,17 @@ open_vdpa(const VbDomainNet *net, QemuPrepared *prepared, GError **error)
     return TRUE;
 }
 
-/* What the host's side of a card would have to do and does not is refused: a guest that was meant to be limited, or kept
- * apart, must not run without. */
+/* A guest that was meant to be kept apart must not run without. Source: libvirt's words */
 static gboolean
-check_host_side(const VbDomainNet *net, GError **error)
+check_tags(const VbDomainNet *net, GError **error)
 {
-    const VbDomainNetMore *more = vb_domain_net_more(net);
-    const char *type = vb_enum_to_nick(&vb_domain_net_type_enum, net->type);
-    if (VB_DOMAIN_COUNT(more->vlan_tags) > 0)
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "an interface of type '%s' is requesting a vlan tag, but that is not "
-                            "supported for this type of connection",
-                            type);
-    return TRUE;
+    const guint has_port = 1u << VB_DOMAIN_NET_NETWORK | 1u << VB_DOMAIN_NET_BRIDGE;
+    char mac[18];
+    if (VB_DOMAIN_COUNT(vb_domain_net_more(net)->vlan_tags) == 0 || (has_port & 1u << net->type))
+        return TRUE;
+    vb_mac_format(&net->mac, mac);
+    return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "interface %s - vlan tag not supported for this connection type", mac);
 }
 
 /* cut to what fits it would be another's */
@@ -274,9 +273,7 @@ qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, G
 {
     g_autofree char *bridge = NULL;
     char name[IFNAMSIZ] = "vnet%d"; /* the kernel counts */
-    if ((1u << net->type) & (1u << VB_DOMAIN_NET_DIRECT | 1u << VB_DOMAIN_NET_NETWORK |
-                             1u << VB_DOMAIN_NET_BRIDGE | 1u << VB_DOMAIN_NET_ETHERNET) &&
-        !check_host_side(net, error))
+    if (!check_tags(net, error))
         return FALSE;
     if (net->type == VB_DOMAIN_NET_DIRECT)
         return prepare_direct(domain, net, prepared, error);
@@ -303,7 +300,9 @@ qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, G
     g_free(net->target_dev);
     net->target_dev = g_strdup(name);
     set_mac(name, &net->mac);
-    if ((bridge && !join_bridge(name, bridge, error)) || !set_options(name, net, error))
+    if (bridge && (!join_bridge(name, bridge, error) || !qemu_bridge_port_set(bridge, net, error)))
+        return FALSE;
+    if (!set_options(name, net, error))
         return FALSE;
     if (net->type == VB_DOMAIN_NET_NETWORK && !net->source_bridge)
         net->source_bridge = g_steal_pointer(&bridge);

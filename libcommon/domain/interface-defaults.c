@@ -95,6 +95,18 @@ drop_empty_rate(VbDomainBandwidth **rate)
         g_clear_pointer(rate, g_free);
 }
 
+/* Source: libvirt: several tags are a trunk's, and one that is none says so by its number */
+static void
+fill_trunk(VbDomainNetMore *more)
+{
+    const guint n_tags = VB_DOMAIN_COUNT(more->vlan_tags);
+
+    if (n_tags > 1 && more->vlan_trunk == VB_TRISTATE_ABSENT)
+        more->vlan_trunk = VB_TRISTATE_YES;
+    else if (n_tags == 1 && more->vlan_trunk == VB_TRISTATE_NO)
+        more->vlan_trunk = VB_TRISTATE_ABSENT;
+}
+
 gboolean
 vb_domain_fill_nets(const VbDomainFill *fill, GError **error)
 {
@@ -115,6 +127,7 @@ vb_domain_fill_nets(const VbDomainFill *fill, GError **error)
         if (net->more) {
             fill_virtualport(net->more);
             fill_addresses(net->more);
+            fill_trunk(net->more);
             drop_empty_rate(&net->more->bandwidth_in);
             drop_empty_rate(&net->more->bandwidth_out);
         }

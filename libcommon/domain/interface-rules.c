@@ -170,6 +170,27 @@ validate_addresses(const VbDomainNet *net, GError **error)
 }
 
 static gboolean
+validate_vlan(const VbDomainNet *net, GError **error)
+{
+    const VbDomainNetMore *more = vb_domain_net_more(net);
+    const guint n_tags = VB_DOMAIN_COUNT(more->vlan_tags);
+    guint n_native = 0;
+
+    VB_DOMAIN_EACH(VbDomainVlanTag, tag, more->vlan_tags)
+    n_native += tag->native_mode ? 1 : 0;
+    if (n_tags == 0 && more->vlan_trunk != VB_TRISTATE_ABSENT)
+        return vb_error_set(error, VIR_ERR_XML_ERROR,
+                            "missing tag id - each <vlan> must have at least one <tag id='n'/> "
+                            "subelement");
+    if (n_native > 1)
+        return vb_error_set(error, VIR_ERR_XML_ERROR, "duplicate native vlan setting");
+    return n_tags < 2 || more->vlan_trunk != VB_TRISTATE_NO ||
+           vb_error_set(error, VIR_ERR_XML_ERROR,
+                        "invalid \"trunk='no'\" in <vlan> - trunk='yes' is required for more than "
+                        "one vlan tag");
+}
+
+static gboolean
 validate_source(const VbDomainNet *net, GError **error)
 {
     const VbDomainNetMore *more = vb_domain_net_more(net);
@@ -220,6 +241,7 @@ vb_domain_validate_net_options(const VbDomainNet *net, GError **error)
                             net->model);
     return validate_source(net, error) && validate_virtualport(net, error) &&
            validate_teaming(net, error) && validate_addresses(net, error) &&
+           validate_vlan(net, error) &&
            (net->type == VB_DOMAIN_NET_HOSTDEV ||
             vb_domain_validate_virtio(&net->virtio, vb_domain_net_model_is_virtio(net), error));
 }

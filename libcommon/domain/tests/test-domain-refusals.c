@@ -56,6 +56,20 @@ static const struct {
      "unsupported configuration: Emulator '/usr/bin/qemu-system-x86_64' does not support machine "
      "type "
      "'pc-i440fx-9.1'"},
+    {"vlan-without-tag", OS,
+     "<interface type='bridge'><source bridge='b'/><vlan trunk='yes'/></interface>",
+     VIR_ERR_XML_ERROR,
+     "XML error: missing tag id - each <vlan> must have at least one <tag id='n'/> subelement"},
+    {"vlans-that-are-no-trunk", OS,
+     "<interface type='bridge'><source bridge='b'/><vlan trunk='no'><tag id='42'/><tag "
+     "id='43'/></vlan></interface>",
+     VIR_ERR_XML_ERROR,
+     "XML error: invalid \"trunk='no'\" in <vlan> - trunk='yes' is required for more than one vlan "
+     "tag"},
+    {"two-native-vlans", OS,
+     "<interface type='bridge'><source bridge='b'/><vlan><tag id='1' nativeMode='untagged'/><tag "
+     "id='2' nativeMode='tagged'/></vlan></interface>",
+     VIR_ERR_XML_ERROR, "XML error: duplicate native vlan setting"},
     {"rate-without-average", OS,
      "<interface type='bridge'><source bridge='b'/><bandwidth><inbound "
      "peak='3'/></bandwidth></interface>",
