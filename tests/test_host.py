@@ -150,8 +150,6 @@ def lines(element, depth=0):
     for child in element:
         if element.tag == "cell" and child.tag in ("memory", "pages", "distances"):
             continue
-        if child.tag in ("control", "monitor"):     # of resctrl
-            continue
         out += lines(child, depth + 1)
     return out
 
@@ -161,10 +159,12 @@ def lines(element, depth=0):
 def test_corpus(make_stack, tmp_path, name):
     (tmp_path / "sys/devices").mkdir(parents=True)
     (tmp_path / "sys/devices/system").symlink_to(system_folder(name.split("-", 1)[1]))
-    stack = make_stack(options=("--sysfs", str(tmp_path / "sys")))
+    resctrl = os.path.join(CORPUS, "host", "linux-" + name.split("-", 1)[1], "resctrl")
+    options = ("--resctrl", resctrl) if os.path.isdir(resctrl) else ()
+    stack = make_stack(options=("--sysfs", str(tmp_path / "sys"), *options))
     expected = ET.parse(os.path.join(CORPUS, "host", "vircaps-%s.xml" % name)).find("host")
     found = ET.fromstring(stack.virsh("capabilities").out).find("host")
-    for part in ("topology", "cache"):
+    for part in ("topology", "cache", "memory_bandwidth"):
         assert lines(found.find(part)) == lines(expected.find(part))
 
 
