@@ -156,18 +156,38 @@ def test_plugged(stack, guest_xml, bridge):     # noqa: F811
     wait_for(lambda: TAP not in ip("link").stdout, 10, "end of the tap")
 
 
-def test_a_tap_that_stays_loses_its_limits(stack, guest_xml):
-    """An administrator's: the guest takes away what it brought."""
+@pytest.fixture
+def own_tap():
+    """An administrator's."""
     if ip("tuntap", "add", "dev", TAP, "mode", "tap", "vnet_hdr").returncode:
         pytest.skip("no right to make a tap")
-    try:
-        start(stack, guest_xml, "<interface type='ethernet'><target dev='%s' managed='no'/><model type='virtio'/>%s</interface>"
-              % (TAP, limits("average='30'")))
-        assert egress()[0] == "240Kbit"
-        stack.virsh("destroy", NAME)
-        assert egress() is None and TAP in ip("link").stdout
-    finally:
-        ip("link", "del", TAP)
+    yield "<interface type='ethernet'><target dev='%s' managed='no'/><model type='virtio'/>%%s</interface>" % TAP
+    ip("link", "del", TAP)
+
+
+@pytest.mark.parametrize("is_later", [False, True], ids=["from-the-start", "later"])
+def test_a_tap_that_stays_loses_its_limits(stack, guest_xml, own_tap, is_later):
+    """The guest takes away what it brought, also when a daemon was killed in between."""
+    start(stack, guest_xml, own_tap % ("" if is_later else limits("average='30'")))
+    if is_later:
+        stack.virsh("domiftune", NAME, TAP, "--inbound", "30", "--live")
+    assert egress()[0] == "240Kbit"
+    stack.kill("virtqemud")
+    stack.virsh("destroy", NAME)
+    assert egress() is None and TAP in ip("link").stdout
+
+
+def test_a_tap_keeps_what_is_not_the_guests(stack, guest_xml, own_tap):
+    tc("qdisc", "add", "dev", TAP, "root", "handle", "7:", "htb")
+    start(stack, guest_xml, own_tap % "")
+    stack.virsh("destroy", NAME)
+    assert [q["handle"] for q in ask_tc("qdisc", "show", "dev", TAP)] == ["7:"]
+
+
+def test_a_card_without_a_device(stack, guest_xml):
+    """libvirt lets it run, and says so."""
+    start(stack, guest_xml, "<interface type='user'><mac address='%s'/>%s</interface>" % (MAC, limits("average='30'")))
+    assert "setting bandwidth on interfaces of type 'user' is not implemented yet" in stack.log("virtqemud")
 
 
 def test_macvtap(stack, guest_xml, lower):     # noqa: F811

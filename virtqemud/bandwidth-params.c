@@ -137,10 +137,7 @@ change_live(QemuDomain *domain, VbDomainNet *net, const Rates *rates, GError **e
                             "only supported for interface type 'network' with forward type 'nat', "
                             "'route', 'open' or none",
                             mac);
-    if (!qemu_bandwidth_change(net, in, out, error))
-        return FALSE;
-    qemu_domain_save(domain);
-    return TRUE;
+    return qemu_bandwidth_change(domain, net, in, out, error);
 }
 
 gboolean

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "domain-private.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -92,8 +93,23 @@ qemu_bandwidth_remove(const char *name)
     (void)tc(NULL, "tc qdisc del dev %s ingress", name);
 }
 
+/* unless the device goes with the guest anyway */
+static void
+owe(QemuDomain *domain, const char *name)
+{
+    g_autofree char *tap = g_strdup_printf("tap %s", name);
+    g_autofree char *macvtap = g_strdup_printf("macvtap %s ", name);
+    g_autofree char *limits = g_strdup_printf("limits %s", name);
+    for (guint i = 0; i < domain->owed->len; i++) {
+        const char *owed = domain->owed->pdata[i];
+        if (strcmp(owed, tap) == 0 || g_str_has_prefix(owed, macvtap) || strcmp(owed, limits) == 0)
+            return;
+    }
+    qemu_domain_owe(domain, "limits", name);
+}
+
 gboolean
-qemu_bandwidth_set(const VbDomainNet *net, const VbDomainBandwidth *in,
+qemu_bandwidth_set(QemuDomain *domain, const VbDomainNet *net, const VbDomainBandwidth *in,
                    const VbDomainBandwidth *out, GError **error)
 {
     /* a tap sends what the guest receives; a macvtap stands where the guest stands */
@@ -107,6 +123,7 @@ qemu_bandwidth_set(const VbDomainNet *net, const VbDomainBandwidth *in,
     if (in && in->floor)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "floor attribute is not supported for this config");
+    owe(domain, name);
     qemu_bandwidth_remove(name);
     if ((!egress || egress->average == 0 || set_egress(name, egress, error)) &&
         (!ingress || ingress->average == 0 || set_ingress(name, ingress, error)))
@@ -124,16 +141,17 @@ replace(VbDomainBandwidth **member, const VbDomainBandwidth *rate)
 }
 
 gboolean
-qemu_bandwidth_change(VbDomainNet *net, const VbDomainBandwidth *in, const VbDomainBandwidth *out,
-                      GError **error)
+qemu_bandwidth_change(QemuDomain *domain, VbDomainNet *net, const VbDomainBandwidth *in,
+                      const VbDomainBandwidth *out, GError **error)
 {
     VbDomainNetMore *more = VB_XML_NEED(net->more);
-    if (!qemu_bandwidth_set(net, in, out, error)) {
-        (void)qemu_bandwidth_set(net, more->bandwidth_in, more->bandwidth_out, NULL);
+    if (!qemu_bandwidth_set(domain, net, in, out, error)) {
+        (void)qemu_bandwidth_set(domain, net, more->bandwidth_in, more->bandwidth_out, NULL);
         return FALSE;
     }
     replace(&more->bandwidth_in, in);
     replace(&more->bandwidth_out, out);
+    qemu_domain_save(domain);
     return TRUE;
 }
 

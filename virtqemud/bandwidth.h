@@ -8,15 +8,15 @@
  * @net: with the name of its device on the host, of a type that has one
  * @in: (nullable): what the guest receives; @out: (nullable): what it sends
  *
- * Replaces whatever limits the device had.
+ * Replaces whatever limits the device had. Those of a device that outlives the guest are owed to be removed.
  *
  * Errors: OPERATION_UNSUPPORTED in a session; CONFIG_UNSUPPORTED a guaranteed rate; SYSTEM_ERROR there is no tc;
  *   INTERNAL_ERROR the kernel refuses
  */
-gboolean qemu_bandwidth_set(const VbDomainNet *net, const VbDomainBandwidth *in,
+gboolean qemu_bandwidth_set(QemuDomain *domain, const VbDomainNet *net, const VbDomainBandwidth *in,
                             const VbDomainBandwidth *out, GError **error);
 /* the same for a card of a running guest, whose definition follows; what was set before is set again if it fails */
-gboolean qemu_bandwidth_change(VbDomainNet *net, const VbDomainBandwidth *in,
+gboolean qemu_bandwidth_change(QemuDomain *domain, VbDomainNet *net, const VbDomainBandwidth *in,
                                const VbDomainBandwidth *out, GError **error);
 gboolean qemu_bandwidth_is_same(const VbDomainNet *a, const VbDomainNet *b);
 void qemu_bandwidth_remove(const char *name); /* an owed clean-up: of a device that stays */

@@ -202,10 +202,7 @@ update_bandwidth(QemuDomain *domain, VbDomainNet *net, const VbDomainNet *wanted
     if (!net->target_dev)
         return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
                             "Unable to set bandwidth for interface because device name is unknown");
-    if (!qemu_bandwidth_change(net, more->bandwidth_in, more->bandwidth_out, error))
-        return FALSE;
-    qemu_domain_save(domain);
-    return TRUE;
+    return qemu_bandwidth_change(domain, net, more->bandwidth_in, more->bandwidth_out, error);
 }
 
 /* Source: libvirt's words */

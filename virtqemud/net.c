@@ -5,6 +5,7 @@
 
 #include "bandwidth.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "bridge-port.h"
 #include "domain-private.h"
 #include "macvtap.h"
@@ -186,20 +187,21 @@ set_coalesce(const char *name, guint n_frames, GError **error)
 }
 
 static gboolean
-set_bandwidth(const VbDomainNet *net, GError **error)
+set_bandwidth(QemuDomain *domain, const VbDomainNet *net, GError **error)
 {
     const VbDomainNetMore *more = vb_domain_net_more(net);
     return (!more->bandwidth_in && !more->bandwidth_out) ||
-           qemu_bandwidth_set(net, more->bandwidth_in, more->bandwidth_out, error);
+           qemu_bandwidth_set(domain, net, more->bandwidth_in, more->bandwidth_out, error);
 }
 
 /* what the definition says of the host's side */
 static gboolean
-set_options(const char *name, const VbDomainNet *net, GError **error)
+set_options(QemuDomain *domain, const char *name, const VbDomainNet *net, GError **error)
 {
     const guint n_frames = vb_domain_net_more(net)->coalesce_rx_frames_max;
     return (net->mtu == 0 || set_mtu(name, net->mtu, error)) &&
-           (n_frames == 0 || set_coalesce(name, n_frames, error)) && set_bandwidth(net, error);
+           (n_frames == 0 || set_coalesce(name, n_frames, error)) &&
+           set_bandwidth(domain, net, error);
 }
 
 static gboolean
@@ -232,7 +234,7 @@ prepare_direct(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, GEr
         return FALSE;
     g_strlcpy(name, net->target_dev, sizeof name);
     return open_queues(net, name, prepared, error) &&
-           (net->mtu == 0 || set_mtu(name, net->mtu, error)) && set_bandwidth(net, error) &&
+           (net->mtu == 0 || set_mtu(name, net->mtu, error)) && set_bandwidth(domain, net, error) &&
            set_up(name, error);
 }
 
@@ -268,6 +270,17 @@ check_name(const char *name, GError **error)
            vb_error_set_errno(error, ERANGE, "Network interface name '%s' is too long", name);
 }
 
+/* Source: libvirt, which starts the guest as well */
+static void
+warn_of_bandwidth(const QemuDomain *domain, const VbDomainNet *net)
+{
+    const VbDomainNetMore *more = vb_domain_net_more(net);
+    if (more->bandwidth_in || more->bandwidth_out)
+        vb_log_warning(domain->name,
+                       "setting bandwidth on interfaces of type '%s' is not implemented yet",
+                       vb_enum_to_nick(&vb_domain_net_type_enum, net->type));
+}
+
 gboolean
 qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, GError **error)
 {
@@ -280,8 +293,10 @@ qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, G
     if (net->type == VB_DOMAIN_NET_VDPA)
         return open_vdpa(net, prepared, error);
     if (net->type != VB_DOMAIN_NET_NETWORK && net->type != VB_DOMAIN_NET_BRIDGE &&
-        net->type != VB_DOMAIN_NET_ETHERNET)
+        net->type != VB_DOMAIN_NET_ETHERNET) {
+        warn_of_bandwidth(domain, net);
         return TRUE;
+    }
     if (net->type == VB_DOMAIN_NET_NETWORK) {
         bridge = find_bridge(domain->manager, net->source_network, error);
         if (!bridge)
@@ -296,13 +311,14 @@ qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, G
     gboolean is_ours = if_nametoindex(name) == 0; /* else an administrator's: it stays */
     if (!open_queues(net, name, prepared, error))
         return FALSE;
-    qemu_domain_owe(domain, is_ours ? "tap" : "limits", name);
+    if (is_ours)
+        qemu_domain_owe(domain, "tap", name);
     g_free(net->target_dev);
     net->target_dev = g_strdup(name);
     set_mac(name, &net->mac);
     if (bridge && (!join_bridge(name, bridge, error) || !qemu_bridge_port_set(bridge, net, error)))
         return FALSE;
-    if (!set_options(name, net, error))
+    if (!set_options(domain, name, net, error))
         return FALSE;
     if (net->type == VB_DOMAIN_NET_NETWORK && !net->source_bridge)
         net->source_bridge = g_steal_pointer(&bridge);
