@@ -263,12 +263,16 @@ def test_plugged(stack, guest_xml):
     nothing_left(stack)
 
 
-@pytest.mark.parametrize("xml,words", [
-    ("<interface type='user'>%s<model type='virtio'/></interface>" % forward(2000, 22),
-     "unsupported configuration: The <portForward> element can only be used with <interface type='user'> and its 'passt' backend"),
-    ("<interface type='ethernet'><backend type='passt'/><model type='virtio'/></interface>",
-     "internal error: The 'passt' backend can only be used with interface type='user'")])
-def test_refused(stack, guest_xml, xml, words):
-    with pytest.raises(Exception) as caught:
-        stack.define(guest_xml(name=NAME, plain=True, devices=xml))
-    assert words in str(caught.value)
+def test_refused(stack, guest_xml):
+    with pytest.raises(Exception, match="internal error: The 'passt' backend can only be used with interface type='user'"):
+        stack.define(guest_xml(name=NAME, plain=True, devices=(
+            "<interface type='ethernet'><backend type='passt'/><model type='virtio'/></interface>")))
+    # stored, as by libvirt 9.0, but not dropped silently
+    xml = "<interface type='user'>%s<model type='virtio'/></interface>" % forward(2000, 22)
+    words = ("unsupported configuration: The <portForward> element can only be used with <interface type='user'> and its "
+             "'passt' backend")
+    stack.define(guest_xml(name=NAME, plain=True, devices=xml))
+    assert words in stack.virsh("start", NAME, check=False).err
+    stack.define(guest_xml(name=NAME, plain=True))
+    stack.virsh("start", NAME)
+    assert words in change(stack, "attach-device", xml, "--live", guest=NAME, check=False).err

@@ -9,6 +9,7 @@
 #include "bridge-port.h"
 #include "domain-private.h"
 #include "macvtap.h"
+#include "passt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -281,12 +282,22 @@ warn_of_bandwidth(const QemuDomain *domain, const VbDomainNet *net)
                        vb_enum_to_nick(&vb_domain_net_type_enum, net->type));
 }
 
+/* libvirt 9.0 stores forwards that nobody serves, so we do; a guest without them would not be what was asked for */
+static gboolean
+check_forwards(const VbDomainNet *net, GError **error)
+{
+    return VB_DOMAIN_COUNT(vb_domain_net_more(net)->port_forwards) == 0 || qemu_passt_serves(net) ||
+           vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "The <portForward> element can only be used with <interface "
+                        "type='user'> and its 'passt' backend");
+}
+
 gboolean
 qemu_prepare_net(QemuDomain *domain, VbDomainNet *net, QemuPrepared *prepared, GError **error)
 {
     g_autofree char *bridge = NULL;
     char name[IFNAMSIZ] = "vnet%d"; /* the kernel counts */
-    if (!check_tags(net, error))
+    if (!check_tags(net, error) || !check_forwards(net, error))
         return FALSE;
     if (net->type == VB_DOMAIN_NET_DIRECT)
         return prepare_direct(domain, net, prepared, error);

@@ -62,17 +62,6 @@ check_virt_type(const VbDomainDef *def, const VbDomainCapsHints *hints, GError *
 }
 
 static gboolean
-check_max_vcpus(const VbDomainDef *def, const VbDomainCapsHints *hints, GError **error)
-{
-    const guint max = hints && hints->max_vcpus && def->os.machine
-                          ? hints->max_vcpus(def->emulator, def->os.machine, hints->data)
-                          : 0;
-    return max == 0 || def->vcpus <= max ||
-           vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                        "Maximum CPUs greater than specified machine type limit %u", max);
-}
-
-static gboolean
 fill_machine(const VbDomainFill *fill, GError **error)
 {
     const VbDomainCapsHints *hints = fill->hints;
@@ -297,9 +286,8 @@ vb_domain_defaults(VbDomainDef *def, const VbDomainCapsHints *hints, GError **er
     fill_general(def);
     if (!fill_memory(def, error) || !fill_emulator(&fill, error) ||
         !check_virt_type(def, hints, error) || !fill_machine(&fill, error) ||
-        !check_max_vcpus(def, hints, error) || !vb_domain_fill_os(&fill, error) ||
-        !vb_domain_fill_consoles(&fill, error) || !vb_domain_fill_graphics(&fill, error) ||
-        !vb_domain_fill_controllers(&fill, error))
+        !vb_domain_fill_os(&fill, error) || !vb_domain_fill_consoles(&fill, error) ||
+        !vb_domain_fill_graphics(&fill, error) || !vb_domain_fill_controllers(&fill, error))
         return FALSE;
     vb_domain_fill_cpu(&fill);
     vb_domain_fill_resctrl(def);
@@ -311,6 +299,17 @@ vb_domain_defaults(VbDomainDef *def, const VbDomainCapsHints *hints, GError **er
     vb_domain_fill_implicit_controllers(&fill);
     vb_domain_fill_videos(&fill);
     return TRUE;
+}
+
+static gboolean
+check_max_vcpus(const VbDomainDef *def, const VbDomainCapsHints *hints, GError **error)
+{
+    const guint max = hints && hints->max_vcpus && def->os.machine
+                          ? hints->max_vcpus(def->emulator, def->os.machine, hints->data)
+                          : 0;
+    return max == 0 || def->vcpus <= max ||
+           vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "Maximum CPUs greater than specified machine type limit %u", max);
 }
 
 /* what the host lacks; programs are looked for only where a guest needs them */
@@ -342,7 +341,8 @@ gboolean
 vb_domain_complete(VbDomainDef *def, const VbDomainCapsHints *hints, GError **error)
 {
     return vb_domain_defaults(def, hints, error) && vb_domain_assign_addresses(def, error) &&
-           vb_domain_validate(def, error) && validate_host(def, hints, error);
+           check_max_vcpus(def, hints, error) && vb_domain_validate(def, error) &&
+           validate_host(def, hints, error);
 }
 
 /**

@@ -127,21 +127,12 @@ validate_host_side(const VbDomainNet *net, GError **error)
     return TRUE;
 }
 
-/* what only passt does, and only there */
 static gboolean
 validate_backend(const VbDomainNet *net, GError **error)
 {
-    const gboolean is_passt = net->backend == VB_DOMAIN_NET_BACKEND_PASST;
-    const gboolean is_user = net->type == VB_DOMAIN_NET_USER;
-
-    if (is_passt && !is_user)
-        return vb_error_set(error, VIR_ERR_INTERNAL_ERROR,
-                            "The 'passt' backend can only be used with interface type='user'");
-    if (VB_DOMAIN_COUNT(vb_domain_net_more(net)->port_forwards) > 0 && !(is_passt && is_user))
-        return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
-                            "The <portForward> element can only be used with <interface "
-                            "type='user'> and its 'passt' backend");
-    return TRUE;
+    return net->backend != VB_DOMAIN_NET_BACKEND_PASST || net->type == VB_DOMAIN_NET_USER ||
+           vb_error_set(error, VIR_ERR_INTERNAL_ERROR,
+                        "The 'passt' backend can only be used with interface type='user'");
 }
 
 static gboolean
