@@ -263,6 +263,18 @@ def test_plugged(stack, guest_xml):
     nothing_left(stack)
 
 
+def test_updated(stack, guest_xml):
+    """The link alone: passt does not change its ports while it runs."""
+    port, other = free_port(), free_port()
+    ip = "<ip address='172.17.9.2' prefix='24'/>"
+    start(stack, guest_xml, card(forward(port, 22) + ip))
+    change(stack, "update-device", card(forward(port, 22) + ip + "<link state='down'/>"), "--live", guest=NAME)
+    assert "<link state='down'/>" in stack.virsh("dumpxml", NAME).out
+    for xml in (card(forward(other, 22)), card("<ip address='172.17.9.3' family='ipv4' prefix='24'/>"), card("<source dev='lo'/>")):
+        result = change(stack, "update-device", xml, "--live", guest=NAME, check=False)
+        assert "Operation not supported: cannot modify network device configuration" in result.err
+
+
 def test_refused(stack, guest_xml):
     with pytest.raises(Exception, match="internal error: The 'passt' backend can only be used with interface type='user'"):
         stack.define(guest_xml(name=NAME, plain=True, devices=(

@@ -177,7 +177,33 @@ or_up(const char *state)
     return state ? state : "up";
 }
 
-/* what is not written stays as it is; the link is the one thing that may differ */
+static gboolean
+has_same_addresses(const VbDomainNetMore *old, const VbDomainNetMore *new)
+{
+    if (VB_DOMAIN_COUNT(new->ips) != VB_DOMAIN_COUNT(old->ips))
+        return VB_DOMAIN_COUNT(new->ips) == 0;
+    for (guint i = 0; i < VB_DOMAIN_COUNT(new->ips); i++) {
+        const VbDomainNetIp *a = old->ips->pdata[i], *b = new->ips->pdata[i];
+        if (g_strcmp0(a->address, b->address) != 0 || a->prefix != b->prefix)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* whom SLIRP or passt makes of the guest, and the ports that passt opens for it */
+static gboolean
+is_same_user_side(const VbDomainNet *net, const VbDomainNet *wanted)
+{
+    const VbDomainNetMore *old = vb_domain_net_more(net), *new = vb_domain_net_more(wanted);
+    VbDomainNetMore ours = {.port_forwards = new->port_forwards ? old->port_forwards : NULL};
+    VbDomainNetMore theirs = {.port_forwards = new->port_forwards};
+    const VbDomainNet a = {.more = &ours}, b = {.more = &theirs};
+    return (!wanted->backend || wanted->backend == net->backend) &&
+           (!wanted->source_dev || g_strcmp0(wanted->source_dev, net->source_dev) == 0) &&
+           has_same_addresses(old, new) && vb_xml_equal(&vb_domain_net_type, &a, &b);
+}
+
+/* what is not written stays as it is; the link is the one thing that may differ, besides what the host can change */
 static gboolean
 is_only_link(const VbDomainNet *net, const VbDomainNet *wanted)
 {
@@ -188,7 +214,7 @@ is_only_link(const VbDomainNet *net, const VbDomainNet *wanted)
            (!wanted->source_bridge || g_strcmp0(wanted->source_bridge, net->source_bridge) == 0) &&
            (!wanted->target_dev || g_strcmp0(wanted->target_dev, net->target_dev) == 0) &&
            (!wanted->queues || wanted->queues == net->queues) &&
-           (!wanted->mtu || wanted->mtu == net->mtu) &&
+           (!wanted->mtu || wanted->mtu == net->mtu) && is_same_user_side(net, wanted) &&
            (!wanted->filter || g_strcmp0(wanted->filter, net->filter) == 0);
 }
 
