@@ -202,9 +202,13 @@ def test_a_start_without_passt_fails(make_open_stack, guest_xml, tmp_path):
     assert "Unable to find 'passt' binary in $PATH: No such file or directory" in result.err
 
 
-def test_one_that_hangs_ends_with_the_start(make_open_stack, guest_xml, tmp_path):
+def hanging(make_open_stack, tmp_path):
     path = fake_program(tmp_path, "passt", "sleep 1000\n")
-    stack = make_open_stack(env={"PATH": "%s:%s" % (path, os.environ["PATH"])})
+    return make_open_stack(env={"PATH": "%s:%s" % (path, os.environ["PATH"])})
+
+
+def test_one_that_hangs_ends_with_the_start(make_open_stack, guest_xml, tmp_path):
+    stack = hanging(make_open_stack, tmp_path)
     stack.define(guest_xml(name=NAME, plain=True, memory_mib=32, devices=card() + card(mac=MAC[:-1] + "4")))
     starting = subprocess.Popen(["virsh", "-q", "start", NAME], env=stack.env, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: passt_pid(stack) and passt_pid(stack, "net1"), 20, "both")
@@ -213,6 +217,35 @@ def test_one_that_hangs_ends_with_the_start(make_open_stack, guest_xml, tmp_path
     assert starting.wait(20) and "was destroyed while it started" in starting.stderr.read()
     starting.stderr.close()
     assert not any(is_there(pid) for pid in pids)
+    nothing_left(stack)
+
+
+def test_killed_while_passt_starts(make_open_stack, guest_xml, tmp_path):
+    """The next daemon ends what was started for a guest that never ran."""
+    stack = hanging(make_open_stack, tmp_path)
+    stack.define(guest_xml(name=NAME, plain=True, memory_mib=32, devices=card()))
+    starting = subprocess.Popen(["virsh", "-q", "start", NAME], env=stack.env, stderr=subprocess.DEVNULL)
+    pid = wait_for(lambda: passt_pid(stack), 20, "passt")
+    stack.kill("virtqemud")
+    assert starting.wait(20)
+    assert stack.virsh("domstate", NAME).out.strip() == "shut off"
+    wait_for(lambda: not is_there(pid), 10, "end of passt")
+    nothing_left(stack)
+
+
+def test_destroyed_while_passt_is_plugged(make_open_stack, guest_xml, tmp_path):
+    stack = hanging(make_open_stack, tmp_path)
+    start(stack, guest_xml, "<controller type='usb' model='qemu-xhci'/>")
+    xml = tmp_path / "card.xml"
+    xml.write_text(card().replace("'virtio'", "'usb-net'"))
+    plugging = subprocess.Popen(["virsh", "-q", "attach-device", NAME, str(xml), "--live"], env=stack.env,
+                                stderr=subprocess.PIPE, text=True)
+    pid = wait_for(lambda: passt_pid(stack), 20, "passt")
+    stack.virsh("destroy", NAME)
+    assert plugging.wait(20)
+    assert "Could not start 'passt'" in plugging.stderr.read()
+    plugging.stderr.close()
+    assert not is_there(pid)
     nothing_left(stack)
 
 
