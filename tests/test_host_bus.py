@@ -105,6 +105,10 @@ def test_advice(make_stack, tmp_path):
     assert advise(stack, 3, 5000)[:3] == ([0, 6], [0, 1, 2], True)
     assert advise(stack, 6, 100)[:3] == ([0, 2], [0, 1, 2, 8, 10, 11], True)
     assert advise(stack, 6, 1 << 20)[2] is False
+    for vcpus, memory_mib in ((0, 2000), (2, 0)):
+        with pytest.raises(GLib.Error, match="org.virtbus.Error.InvalidArg.*a guest has vCPUs and memory, not %d and %d KiB"
+                           % (vcpus, memory_mib << 10)):
+            advise(stack, vcpus, memory_mib)
 
 
 def test_numad(make_stack, tmp_path):

@@ -163,6 +163,12 @@ method_advise(gpointer data, VbCall *call, GVariant *args, GError **error)
     guint64 memory_kib;
 
     g_variant_get(args, "(ut)", &n_vcpus, &memory_kib);
+    if (n_vcpus == 0 || memory_kib == 0) {
+        vb_error_set(error, VIR_ERR_INVALID_ARG,
+                     "a guest has vCPUs and memory, not %u and %" G_GUINT64_FORMAT " KiB", n_vcpus,
+                     memory_kib);
+        return NULL;
+    }
     vb_call_defer(call);
     qemu_advice_ask(((QemuBus *)data)->manager, n_vcpus, memory_kib, advised, call);
     return NULL;
