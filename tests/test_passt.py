@@ -258,6 +258,16 @@ def test_a_crash_is_told(stack, guest_xml):
     nothing_left(stack)
 
 
+def test_one_that_the_emulator_left(stack, guest_xml):
+    """It ends then, as it does with the emulator, and that is nothing to warn of."""
+    start(stack, guest_xml, card())
+    pid = passt_pid(stack)
+    stack.virsh("qemu-monitor-command", NAME, "--hmp", "netdev_del hostnet0")
+    wait_for(lambda: not os.path.exists("/proc/%d" % pid), 10, "end of passt, seen by the daemon")
+    stack.virsh("domstate", NAME)
+    assert "died unexpectedly" not in stack.log("virtqemud")
+
+
 def test_one_that_lets_go_of_the_lock(make_open_stack, guest_xml, tmp_path):
     """Newer ones close what they inherit: they are known by their command line."""
     path = fake_program(tmp_path, "passt", "exec 3>&-\nexec %s \"$@\"\n" % PASST)

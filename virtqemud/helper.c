@@ -124,7 +124,7 @@ all_ended(QemuDomain *domain)
 
 /* Nobody asked for it. A start fails by it. Some end by themselves with the emulator: then that one's words say why. */
 static void
-miss(QemuDomain *domain, const Helper *helper)
+miss(QemuDomain *domain, const Helper *helper, int wait_status)
 {
     g_autofree char *words = NULL;
     GError *error = NULL;
@@ -132,6 +132,8 @@ miss(QemuDomain *domain, const Helper *helper)
         (domain->process && qemu_process_has_ended(domain->process)))
         return;
     words = qemu_process_read_log(helper->log, helper->log_offset);
+    if (!domain->starting && wait_status == 0)
+        return; /* the emulator has left it, and may be about to end itself */
     if (!domain->starting) {
         vb_log_warning(domain->name, "%s died unexpectedly: %s", helper->what, words);
         return;
@@ -192,7 +194,7 @@ on_helper_exited(QemuProcess *process, int wait_status, gpointer data)
     else if (held->ended && helpers && !helpers->done)
         held->ended(domain, wait_status);
     else if (!held->ready && helpers && !helpers->done)
-        miss(domain, held);
+        miss(domain, held, wait_status);
     g_free(held->what);
     g_free(held->log);
 }
