@@ -90,6 +90,9 @@ def test_pages_of_what_is_no_cell(gaps):
                      lambda: connection.getFreePages([4, 2048], cell, count)):
             with pytest.raises(libvirt.libvirtError, match="^operation failed: NUMA node %d is not available$" % cell):
                 call()
+    for args in (({2048: 7}, 1, 1, 1), ({2048: 7}, 3, 2, 0)):         # between the others
+        with pytest.raises(libvirt.libvirtError, match="^operation failed: NUMA node %d is not available$" % args[1]):
+            connection.allocPages(*args)
     result = stack.virsh("allocpages", "2M", "7", "--cellno", "-2", check=False)
     assert result.status == 1 and "NUMA node -2 is not available" in result.err
     with pytest.raises(libvirt.libvirtError, match=r"^unsupported flags \(0x2\) in function qemuNodeAllocPages$"):

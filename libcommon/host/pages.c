@@ -112,8 +112,12 @@ check_start(const VbHost *host, int start, int *ret_last, GError **error)
 }
 
 static gboolean
-fail_size(guint64 size_kib, int node, GError **error)
+fail_size(const VbHost *host, guint64 size_kib, int node, GError **error)
 {
+    g_autoptr(VbBitset) nodes = vb_host_read_nodes(host);
+
+    if (node >= 0 && vb_bitset_count(nodes) > 0 && !vb_bitset_has(nodes, (guint)node))
+        return vb_error_set(error, VIR_ERR_OPERATION_FAILED, "NUMA node %d is not available", node);
     if (node < 0)
         return vb_error_set(error, VIR_ERR_OPERATION_FAILED,
                             "page size %" G_GUINT64_FORMAT " is not available", size_kib);
@@ -152,7 +156,7 @@ append_free(const VbHost *host, int cell, const GArray *sizes_kib, GArray *count
         if (is_found)
             continue;
         if (cell < 0 || !has_pool(host, size_kib))
-            return fail_size(size_kib, cell, error);
+            return fail_size(host, size_kib, cell, error);
         g_array_append_val(counts, none);
     }
     return TRUE;
@@ -222,7 +226,7 @@ resize_pool(const VbHost *host, int cell, guint size_kib, guint64 wanted, gboole
         return vb_error_set(error, VIR_ERR_OPERATION_UNSUPPORTED,
                             "system pages pool can't be modified");
     if (!g_file_test(path, G_FILE_TEST_EXISTS))
-        return fail_size(size_kib, cell, error);
+        return fail_size(host, size_kib, cell, error);
     if (is_added)
         wanted += before;
     if (wanted == before)
