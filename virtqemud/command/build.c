@@ -224,6 +224,14 @@ add_isa(QemuBuild *build, VbJsonWriter *json, const VbDomainDeviceInfo *info, GE
 }
 
 static gboolean
+add_spapr_vio(QemuBuild *build, VbJsonWriter *json, const VbDomainDeviceInfo *info, GError **error)
+{
+    if (info->address.spapr.has_reg)
+        vb_json_add_uint(json, "reg", info->address.spapr.reg);
+    return TRUE;
+}
+
+static gboolean
 add_dimm(QemuBuild *build, VbJsonWriter *json, const VbDomainDeviceInfo *info, GError **error)
 {
     if (info->address.dimm.has_slot)
@@ -243,6 +251,7 @@ static gboolean (*const address_writers[VB_DOMAIN_ADDRESS_LAST])(QemuBuild *, Vb
     [VB_DOMAIN_ADDRESS_CCID] = add_ccid,
     [VB_DOMAIN_ADDRESS_ISA] = add_isa,
     [VB_DOMAIN_ADDRESS_DIMM] = add_dimm,
+    [VB_DOMAIN_ADDRESS_SPAPR_VIO] = add_spapr_vio,
 };
 
 gboolean

@@ -21,7 +21,7 @@ static const char *const scsi_drivers[VB_DOMAIN_SCSI_MODEL_LAST] = {
     [VB_DOMAIN_SCSI_MODEL_LSILOGIC] = "lsi",      [VB_DOMAIN_SCSI_MODEL_LSISAS1068] = "mptsas1068",
     [VB_DOMAIN_SCSI_MODEL_VMPVSCSI] = "pvscsi",   [VB_DOMAIN_SCSI_MODEL_LSISAS1078] = "megasas",
     [VB_DOMAIN_SCSI_MODEL_NCR53C90] = "esp",      [VB_DOMAIN_SCSI_MODEL_DC390] = "dc390",
-    [VB_DOMAIN_SCSI_MODEL_AM53C974] = "am53c974",
+    [VB_DOMAIN_SCSI_MODEL_AM53C974] = "am53c974", [VB_DOMAIN_SCSI_MODEL_IBMVSCSI] = "spapr-vscsi",
 };
 
 typedef struct {
@@ -171,7 +171,10 @@ take_scsi(QemuBuild *build, const VbDomainController *controller, GError **error
     if (!driver)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED, "Unsupported controller model: %s",
                             vb_enum_to_nick(&vb_domain_scsi_model_enum, controller->scsi_model));
-    if (!qemu_build_need_device(build, driver, error))
+    /* of Power machines: a guest with it does not start here, but can be shown */
+    if ((controller->scsi_model != VB_DOMAIN_SCSI_MODEL_IBMVSCSI ||
+         build->options->monitor_fd >= 0) &&
+        !qemu_build_need_device(build, driver, error))
         return FALSE;
     json = qemu_build_device_new(driver);
     vb_json_add_string(json, "id", controller->info.alias);
@@ -320,6 +323,18 @@ take_pci_hole(QemuBuild *build)
     }
 }
 
+/* A machine without PCI has no USB controller that could be named. */
+static gboolean
+needs_usb_option(const VbDomainDef *def)
+{
+    VB_DOMAIN_EACH(VbDomainController, controller, def->controllers)
+    {
+        if (controller->type == VB_DOMAIN_CONTROLLER_USB)
+            return FALSE;
+    }
+    return g_strcmp0(def->os.machine, "isapc") == 0;
+}
+
 gboolean
 qemu_build_controllers(QemuBuild *build, GError **error)
 {
@@ -328,6 +343,8 @@ qemu_build_controllers(QemuBuild *build, GError **error)
         VB_DOMAIN_EACH(VbDomainController, controller, build->def->controllers)
     if (controller->type == order[i] && !takers[order[i]](build, controller, error))
         return FALSE;
+    if (needs_usb_option(build->def))
+        qemu_build_option(build, "-usb", NULL);
     return TRUE;
 }
 

@@ -47,6 +47,29 @@ append_features(GString *text, const VbDomainCpu *cpu)
     }
 }
 
+static gboolean
+mentions(const VbDomainCpu *cpu, const char *name)
+{
+    VB_DOMAIN_EACH(VbDomainCpuFeature, feature, cpu->features)
+    {
+        if (g_str_equal(feature->name, name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* What QEMU's models once had: said to be off, so that a guest gets the same CPU from every QEMU. */
+static void
+append_removed(GString *text, const VbDomainCpu *cpu)
+{
+    const VbCpuModel *model = vb_cpu_model_find(cpu->model);
+    g_auto(GStrv) names = model && model->removed ? g_strsplit(model->removed, " ", -1) : NULL;
+
+    for (char **name = names; name && *name; name++)
+        if (!mentions(cpu, *name))
+            qemu_build_append(text, feature_to_qemu(*name), "off");
+}
+
 static void
 append_set(GString *text, VbCpuSet set, const char *state)
 {
@@ -264,6 +287,8 @@ qemu_build_cpu(QemuBuild *build, GError **error)
         if (!append_model(build, text, error))
             return FALSE;
         append_features(text, def->cpu);
+        if (def->cpu->mode == VB_DOMAIN_CPU_MODE_CUSTOM && def->cpu->model)
+            append_removed(text, def->cpu);
     } else {
         append_default_model(build, text);
     }
