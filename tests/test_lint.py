@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+import doclinks
 import lint
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -69,3 +70,8 @@ def test_exceptions_only_shrink():
     long = lint.Finding("file-length", "a.c", 1, "", 900, "")
     assert lint.apply_exceptions([long], {("file-length", "a.c"): 850}, str)[0] == [long]
 
+
+
+def test_links_of_pages():
+    text = "[here](lint.py), [there](../docs/status.md#x), [away](https://example.org/x)\n[nowhere](none.md)"
+    assert list(doclinks.broken("tools/README.md", text)) == [(2, "none.md")]
