@@ -15,6 +15,12 @@ static const struct {
     {"tsc_adjust", "tsc-adjust"},
 };
 
+static QemuAccel
+accel_of(const VbDomainDef *def)
+{
+    return def->virt_type == VB_DOMAIN_VIRT_KVM ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG;
+}
+
 static const char *
 feature_to_qemu(const char *name)
 {
@@ -24,14 +30,26 @@ feature_to_qemu(const char *name)
     return name;
 }
 
-static void
-append_features(GString *text, const VbDomainCpu *cpu)
+/* "optional": what the accelerator has is on; NULL: it does not say what it has */
+static const char *
+optional_state(const QemuBuild *build, QemuAccel accel, const char *name)
 {
+    const int feature = vb_cpu_feature_find(name);
+    VbCpuData data;
+
+    if (feature < 0 || !qemu_caps_get_cpu(build->caps, accel, &data))
+        return NULL;
+    return vb_cpu_set_has(&data.features, feature) ? "on" : "off";
+}
+
+static void
+append_features(const QemuBuild *build, GString *text, const VbDomainCpu *cpu)
+{
+    const QemuAccel accel = accel_of(build->def);
     static const char *const states[] = {
-        [VB_DOMAIN_CPU_POLICY_FORCE] = "on",
-        [VB_DOMAIN_CPU_POLICY_REQUIRE] = "on",
-        [VB_DOMAIN_CPU_POLICY_DISABLE] = "off",
-        [VB_DOMAIN_CPU_POLICY_FORBID] = "off",
+        [VB_DOMAIN_CPU_POLICY_FORCE] = "on",    [VB_DOMAIN_CPU_POLICY_REQUIRE] = "on",
+        [VB_DOMAIN_CPU_POLICY_DISABLE] = "off", [VB_DOMAIN_CPU_POLICY_FORBID] = "off",
+        [VB_DOMAIN_CPU_POLICY_OPTIONAL] = NULL,
     };
 
     VB_DOMAIN_EACH(VbDomainCpuFeature, feature, cpu->features)
@@ -42,8 +60,10 @@ append_features(GString *text, const VbDomainCpu *cpu)
         if (g_str_equal(feature->name,
                         "pconfig")) /* QEMU dropped it with 6.0: nothing had ever used it */
             continue;
-        if (states[policy])
-            qemu_build_append(text, feature_to_qemu(feature->name), states[policy]);
+        qemu_build_append(text, feature_to_qemu(feature->name),
+                          policy == VB_DOMAIN_CPU_POLICY_OPTIONAL
+                              ? optional_state(build, accel, feature->name)
+                              : states[policy]);
     }
 }
 
@@ -100,12 +120,19 @@ host_like_model(const VbDomainDef *def)
     return def->virt_type == VB_DOMAIN_VIRT_KVM ? "host" : "max";
 }
 
+/* the model and more: all that there is */
+static gboolean
+is_minimum(const VbDomainCpu *cpu)
+{
+    return cpu->mode == VB_DOMAIN_CPU_MODE_CUSTOM && cpu->match == VB_DOMAIN_CPU_MATCH_MINIMUM;
+}
+
 static gboolean
 append_model(QemuBuild *build, GString *text, GError **error)
 {
     const VbDomainDef *def = build->def;
     const VbDomainCpu *cpu = def->cpu;
-    QemuAccel accel = def->virt_type == VB_DOMAIN_VIRT_KVM ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG;
+    const QemuAccel accel = accel_of(def);
 
     if (cpu->mode == VB_DOMAIN_CPU_MODE_HOST_PASSTHROUGH && accel == QEMU_ACCEL_TCG)
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
@@ -114,7 +141,8 @@ append_model(QemuBuild *build, GString *text, GError **error)
                             def->os.arch,
                             vb_enum_to_nick(&vb_domain_virt_type_enum, def->virt_type),
                             def->os.arch);
-    if (cpu->mode == VB_DOMAIN_CPU_MODE_HOST_MODEL && append_host_model(build, text, accel)) {
+    if ((cpu->mode == VB_DOMAIN_CPU_MODE_HOST_MODEL || is_minimum(cpu)) &&
+        append_host_model(build, text, accel)) {
         qemu_build_append(text, "vendor", cpu->model_vendor_id);
         return TRUE;
     }
@@ -286,8 +314,8 @@ qemu_build_cpu(QemuBuild *build, GError **error)
     if (def->cpu && (def->cpu->model || def->cpu->mode > VB_DOMAIN_CPU_MODE_CUSTOM)) {
         if (!append_model(build, text, error))
             return FALSE;
-        append_features(text, def->cpu);
-        if (def->cpu->mode == VB_DOMAIN_CPU_MODE_CUSTOM && def->cpu->model)
+        append_features(build, text, def->cpu);
+        if (def->cpu->mode == VB_DOMAIN_CPU_MODE_CUSTOM && def->cpu->model && !is_minimum(def->cpu))
             append_removed(text, def->cpu);
     } else {
         append_default_model(build, text);
