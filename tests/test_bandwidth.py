@@ -207,7 +207,8 @@ def test_macvtap(stack, guest_xml, lower):     # noqa: F811
     ({"inbound.floor": 7}, CONFIG, "unsupported configuration: floor attribute is not supported for this config"),
     ({"device": MAC[:-1] + "5", "outbound.average": 7}, LIVE,
      "unsupported configuration: setting bandwidth on interfaces of type 'user' is not implemented yet"),
-    ({"inbound.average": 7}, 8, "unsupported flags (0x8) in function qemuDomain")])
+    ({"inbound.average": 7}, 8, "unsupported flags (0x8) in function qemuDomain")],
+                         ids=("device", "device-stored", "floor", "floor-stored", "user", "flags"))
 def test_refused(stack, guest_xml, bridge, given, flags, words):     # noqa: F811
     start(stack, guest_xml, card(bridge) + "<interface type='user'><mac address='%s'/></interface>" % (MAC[:-1] + "5"))
     connection = stack.open()
