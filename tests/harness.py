@@ -287,6 +287,29 @@ class Recorder:
             self.connection.close_sync(None)
 
 
+@contextlib.contextmanager
+def run_event_loop():
+    """libvirt's own event loop in a thread, for as long as the block lasts. Beside it, a stream that blocks may miss what
+    the loop has received for it: the client library's race."""
+    import libvirt      # pylint: disable=import-outside-toplevel
+    libvirt.virEventRegisterDefaultImpl()
+    is_running = threading.Event()
+    is_running.set()
+    timer = libvirt.virEventAddTimeout(50, lambda *_: None, None)
+
+    def run():
+        while is_running.is_set():
+            libvirt.virEventRunDefaultImpl()
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_running.clear()
+        thread.join(10)
+        libvirt.virEventRemoveTimeout(timer)
+
+
 class Console:
     """The guest's end of a terminal: the small guest of tools/guest.py answers on it."""
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The promises that hold from the start: reads never wait, events survive, restart is the recovery path."""
 
+import contextlib
 import os
 import random
 import signal
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from harness import DOMAIN, HYPERVISOR, ROOT_PATH, SLOW, wait_for
+from harness import DOMAIN, HYPERVISOR, ROOT_PATH, SLOW, run_event_loop, wait_for
 from rpcclient import RpcClient
 
 QUICK_S = 0.1    # what a read may take while a guest hangs
@@ -88,8 +89,8 @@ class LegacyEvents:
 
     def __init__(self, stack):
         import libvirt
-        libvirt.virEventRegisterDefaultImpl()
-        self.is_running = True
+        self.loop = contextlib.ExitStack()
+        self.loop.enter_context(run_event_loop())
         self.closed = []
         self.seen = []
         self.connection = stack.open()
@@ -98,17 +99,9 @@ class LegacyEvents:
             None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE,
             lambda _c, dom, event, detail, _o: self.seen.append((dom.name(), event, detail)), None)
         self.connection.setKeepAlive(5, 3)
-        self.thread = threading.Thread(target=self._run, args=(libvirt,), daemon=True)
-        self.thread.start()
-
-    def _run(self, libvirt):
-        libvirt.virEventAddTimeout(50, lambda *_: None, None)
-        while self.is_running:
-            libvirt.virEventRunDefaultImpl()
 
     def stop(self):
-        self.is_running = False
-        self.thread.join(5)
+        self.loop.close()
 
 
 def test_every_transition_once_and_in_order(stack, guest_xml):

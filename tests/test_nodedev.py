@@ -14,7 +14,7 @@ import libvirt
 import pytest
 from gi.repository import Gio, GLib
 
-from harness import SLOW, Stack, wait_for
+from harness import SLOW, Stack, run_event_loop, wait_for
 from nodedevs import (DEVICE, DEVICES, NODEDEV, OWN_NETWORK, ROOT, Network, Tree, call, canonical, get, lifecycle,
                       loop_device, names, path_of, u, wait_name, xml)
 
@@ -24,12 +24,8 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes devices: needs 
 @pytest.fixture(scope="module", autouse=True)
 def event_loop():
     """libvirt's own event loop, in a thread, for every connection of this module."""
-    libvirt.virEventRegisterDefaultImpl()
-
-    def run():
-        while True:
-            libvirt.virEventRunDefaultImpl()
-    threading.Thread(target=run, daemon=True).start()
+    with run_event_loop():
+        yield
 
 
 @pytest.fixture(scope="module")

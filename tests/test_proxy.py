@@ -12,18 +12,14 @@ import libvirt_qemu
 import pytest
 from gi.repository import GLib
 
-from harness import DOMAIN, SLOW, wait_for
+from harness import DOMAIN, SLOW, run_event_loop, wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
 def event_loop():
     """libvirt's own event loop, in a thread, for every connection of this module."""
-    libvirt.virEventRegisterDefaultImpl()
-
-    def run():
-        while True:
-            libvirt.virEventRunDefaultImpl()
-    threading.Thread(target=run, daemon=True).start()
+    with run_event_loop():
+        yield
 
 
 class Heard:

@@ -17,23 +17,23 @@ import time
 import libvirt
 import pytest
 
-from harness import SLOW, wait_for
+from harness import SLOW, run_event_loop, wait_for
 from rpcclient import ENUMS, PROCEDURES, STRUCTS, TYPEDEFS, UNIONS, WORDS, RpcClient, pack
 
 SCREEN = bytes(i * 7 % 251 for i in range(1024 * 1024 + 17))
 NO_SUPPORT = libvirt.VIR_ERR_NO_SUPPORT
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def event_loop():
-    """libvirt's default event loop; it cannot be taken away again."""
-    libvirt.virEventRegisterDefaultImpl()
-    libvirt.registerErrorHandler(lambda *_: None, None)
+    """For tests that need it, and those alone: others have streams that block."""
+    with run_event_loop():
+        yield
 
-    def run():
-        while True:
-            libvirt.virEventRunDefaultImpl()
-    threading.Thread(target=run, daemon=True).start()
+
+@pytest.fixture(scope="module", autouse=True)
+def no_messages():
+    libvirt.registerErrorHandler(lambda *_: None, None)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def uri(server):
 
 
 @pytest.fixture
-def guest(uri, event_loop):
+def guest(uri):
     connection = libvirt.open(uri)
     yield connection.lookupByName("guest")
     assert connection.isAlive() == 1
@@ -156,7 +156,7 @@ def test_console_abort(guest):
     assert guest.info()[0] == 1
 
 
-def test_console_events(guest):
+def test_console_events(event_loop, guest):
     """A client with an event loop hears of data and of the end."""
     heard, done = [], threading.Event()
     stream = guest.connect().newStream(libvirt.VIR_STREAM_NONBLOCK)
@@ -240,7 +240,7 @@ def test_create_with_files(guest):
         os.close(r)
 
 
-def test_events_before_reply(guest):
+def test_events_before_reply(event_loop, guest):
     heard = []
     callback = guest.connect().domainEventRegisterAny(
         None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE,
@@ -252,7 +252,7 @@ def test_events_before_reply(guest):
     guest.connect().domainEventDeregisterAny(callback)
 
 
-def test_keepalive(uri, event_loop):
+def test_keepalive(event_loop, uri):
     """The client's pings are answered while nothing else happens."""
     connection = libvirt.open(uri)
     closed = []

@@ -459,8 +459,12 @@ class Stack:
             self.turn(0.1)
 
 
+# programs beside an emulator that do not all end with it
+BESIDE = (b"dbus-daemon", b"passt", b"passt.avx2", b"swtpm", b"swtpm_setup", b"virtiofsd")
+
+
 def find_guests(root):
-    """Emulators that belong to @root: they mention it, hold a file of it, or have a pid file in it."""
+    """Emulators that belong to @root: they mention it, hold a file of it, or have a pid file in it; what is beside them."""
     pids = set()
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -468,14 +472,21 @@ def find_guests(root):
         with contextlib.suppress(OSError):
             with open("/proc/%s/cmdline" % entry, "rb") as f:
                 words = f.read().split(b"\0")
-            if b"qemu-" in os.path.basename(words[0]) and belongs(entry, words, root):
+            program = os.path.basename(words[0])
+            if b"qemu-" in program and belongs(entry, words, root):
+                pids.add(int(entry))
+            elif program in BESIDE and mentions(words, root + "/run/libvirt/qemu/"):
                 pids.add(int(entry))
     return sorted(pids | find_guests_by_pidfile(root))
 
 
+def mentions(words, mark):
+    return any(os.fsencode(mark) in word for word in words[1:])
+
+
 def belongs(entry, words, root):
     mark = root + "/"
-    if any(os.fsencode(mark) in word for word in words[1:]):
+    if mentions(words, mark):
         return True
     folder = "/proc/%s/fd" % entry
     for fd in os.listdir(folder):
