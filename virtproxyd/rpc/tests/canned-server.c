@@ -97,17 +97,20 @@ answer_suspend(ProxyRequest *request, GVariant *args)
     proxy_request_reply(request, NULL);
 }
 
-static gboolean
-echo(int fd, GIOCondition condition, gpointer data)
+/* The guest's end of a console, in a thread of its own: it may have to wait until somebody reads. */
+static gpointer
+echo(gpointer data)
 {
+    const int fd = GPOINTER_TO_INT(data);
     char buffer[4096];
-    gssize length = read(fd, buffer, sizeof buffer);
-    if (length > 0 && memchr(buffer, '\4', (gsize)length)) /* ^D: the guest goes away */
-        length = 0;
-    if (length > 0 && write(fd, buffer, (gsize)length) == length)
-        return G_SOURCE_CONTINUE;
+    gssize length;
+    do {
+        length = read(fd, buffer, sizeof buffer);
+        if (length > 0 && memchr(buffer, '\4', (gsize)length)) /* ^D: the guest goes away */
+            length = 0;
+    } while (length > 0 && send(fd, buffer, (gsize)length, MSG_NOSIGNAL) == length);
     close(fd);
-    return G_SOURCE_REMOVE;
+    return NULL;
 }
 
 static void
@@ -116,7 +119,7 @@ answer_console(ProxyRequest *request, GVariant *args)
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return;
-    g_unix_fd_add(pair[0], G_IO_IN | G_IO_HUP, echo, NULL);
+    g_thread_unref(g_thread_new("echo", echo, GINT_TO_POINTER(pair[0])));
     proxy_request_reply_stream(request, NULL, pair[1], TRUE);
 }
 
