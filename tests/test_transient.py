@@ -126,6 +126,27 @@ def test_plugged(stack, guest_xml):
     assert overlays(stack) == []
 
 
+def test_guest_ends_while_an_overlay_is_made(make_stack, guest_xml, tmp_path):
+    """qemu-img makes the file although it was removed with the guest: it does not stay."""
+    program = tmp_path / "qemu-img"
+    program.write_text("#!/bin/sh\nwhile [ ! -e %s/go ]; do sleep 0.1; done\nexec /usr/bin/qemu-img \"$@\"\n" % tmp_path)
+    program.chmod(0o755)
+    stack = make_stack(env={"PATH": "%s:%s" % (tmp_path, os.environ["PATH"])})
+    stack.define(guest_xml(plain=True))
+    stack.virsh("start", "guest")
+    xml = tmp_path / "disk.xml"
+    xml.write_text(disk(image(stack, "b.img"), "sdb", bus="usb"))
+    attach = subprocess.Popen(["virsh", "attach-device", "guest", str(xml), "--live"], env=stack.env, stderr=subprocess.PIPE,
+                              text=True)
+    wait_for(lambda: overlays(stack), 10, "qemu-img")
+    stack.virsh("destroy", "guest")
+    (tmp_path / "go").touch()
+    assert attach.wait(20) != 0
+    attach.stderr.close()
+    wait_for(lambda: not stack.run("pgrep", "-f", "qemu-img create.*" + stack.root, check=False).out, 10, "the end of qemu-img")
+    wait_for(lambda: overlays(stack) == [], 5, "the end of the overlay")
+
+
 def test_image_that_does_not_answer(stack, guest_xml, tmp_path):
     """qemu-img waits for an image that is a pipe: the start can be ended at any time, the daemon answers."""
     path = stack.path("pipe.img")

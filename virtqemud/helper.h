@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs that serve a guest beside its emulator: its TPM, its shared folders, its connection. Each has a locked pid file as the emulator
- * has one, is owed ("process PIDFILE") before it is started, found again by a new daemon, and gone with the guest. */
+/* Programs that serve a guest beside its emulator: its TPM, its shared folders, its connection, its bus. Each has a locked
+ * pid file as the emulator has one, is owed ("process PIDFILE") before it is started, found again by a new daemon, and gone
+ * with the guest. */
 #pragma once
 #include "domain.h"
 

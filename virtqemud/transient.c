@@ -65,6 +65,14 @@ on_limit(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* The guest still wants it: what a guest owes is paid when it ends. */
+static gboolean
+is_owed(const Job *job)
+{
+    g_autofree char *owed = g_strconcat("file ", job->overlay, NULL);
+    return g_ptr_array_find_with_equal_func(job->domain->owed, owed, g_str_equal, NULL);
+}
+
 static void
 on_ended(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -78,6 +86,8 @@ on_ended(GObject *source, GAsyncResult *result, gpointer data)
         vb_error_set(&error, VIR_ERR_OPERATION_FAILED,
                      "cannot make the overlay of transient disk '%s': %s", job->target,
                      words ? g_strchomp(words) : "qemu-img was killed");
+    else if (!is_owed(job))
+        vb_error_set(&error, VIR_ERR_OPERATION_FAILED, "domain is no longer running");
     if (error || !job->done) { /* it failed, or it is too late: nobody has the overlay */
         (void)g_unlink(job->overlay);
         qemu_domain_owe_no_more(job->domain, "file", job->overlay);

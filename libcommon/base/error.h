@@ -12,8 +12,9 @@ GQuark vb_error_quark(void);
 /* @detail_format gives the detail only: (VIR_ERR_OPERATION_INVALID, "domain is not running") reads
  * "Requested operation is not valid: domain is not running". Returns FALSE always, for "return vb_error_set(...)". */
 gboolean vb_error_set(GError **error, int code, const char *detail_format, ...) G_GNUC_PRINTF(3, 4);
-/* Without a detail: "Domain not found". Returns FALSE always. */
+/* FALSE with INVALID_ARG for bits beside @known, in libvirt's words */
 gboolean vb_error_check_flags(GError **error, guint flags, guint known, const char *function);
+/* Without a detail: "Domain not found". Returns FALSE always. */
 gboolean vb_error_set_plain(GError **error, int code);
 /* The same with errno's text appended: "cannot open file 'X': No such file or directory" under VIR_ERR_SYSTEM_ERROR. */
 gboolean vb_error_set_errno(GError **error, int errsv, const char *detail_format, ...)
