@@ -347,6 +347,22 @@ def test_managed(guests):
     assert host.driver(ONE) == "vfio-pci"
 
 
+def test_a_card_of_the_host(guests):
+    """<interface type='hostdev'> is kept; no guest gets one yet, and the host's device is not touched for it."""
+    bus, slot, function = re.fullmatch(r"0000:(..):(..)\.(.)", ONE).groups()
+    card = ("<interface type='hostdev' managed='yes'><mac address='52:54:00:00:00:77'/><source><address type='pci' domain='0' "
+            "bus='0x%s' slot='0x%s' function='%s'/></source></interface>" % (bus, slot, function))
+    guests("vm", card)
+    stack, host = guests.stack, guests.host
+    words = "interfaces of type 'hostdev' are not supported"
+    assert "<interface type='hostdev' managed='yes'>" in stack.virsh("dumpxml", "vm").out
+    assert words in stack.virsh("start", "vm", check=False).err
+    guests("other")
+    stack.virsh("start", "other")
+    assert words in plug(stack, "attach-device", "other", card, "--live", check=False).err
+    assert host.happened() == [] and host.driver(ONE) == "igb" and not holders(stack)
+
+
 def test_a_start_that_fails_gives_back(guests):
     """The real emulator cannot drive a device that is made up."""
     guests("vm", pci(ONE), emulator="/usr/bin/qemu-system-x86_64")

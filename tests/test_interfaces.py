@@ -307,3 +307,11 @@ def test_vsock(stack, guest_xml, cid):
     start(stack, guest_xml, xml)
     number = int(re.search(r"<cid [^>]*address='(\d+)'", dump(stack)).group(1))
     assert number >= 3 if "yes" in cid else number == 4
+
+
+def test_a_kind_that_is_refused(stack, guest_xml):
+    """It is kept as it is written; a guest is not started without its card."""
+    xml = "<interface type='internal'><mac address='52:54:00:00:00:77'/><source name='x'/><model type='virtio'/></interface>"
+    stack.define(guest_xml("with", plain=True, devices=xml))
+    assert "<interface type='internal'" in stack.virsh("dumpxml", "with").out
+    assert "interfaces of type 'internal' are not supported" in stack.virsh("start", "with", check=False).err

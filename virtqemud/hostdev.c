@@ -233,12 +233,32 @@ take(QemuDomain *domain, GVariant *devices, QemuDone done, gpointer data)
     done(domain, error, data);
 }
 
+/* No guest gets one yet, so the host's card is left to the host. One that libvirt started may have it. */
+static gboolean
+check_card(const VbDomainNet *net, GError **error)
+{
+    return net->type != VB_DOMAIN_NET_HOSTDEV ||
+           vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "interfaces of type '%s' are not supported", "hostdev");
+}
+
+static gboolean
+check_cards(const VbDomainDef *def, GError **error)
+{
+    VB_DOMAIN_EACH(VbDomainNet, net, def->nets)
+    {
+        if (!check_card(net, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 void
 qemu_hostdevs_take(QemuDomain *domain, QemuDone done, gpointer data)
 {
     g_autoptr(GVariant) devices = devices_of(domain->live);
     g_autoptr(GError) error = NULL;
-    if (qemu_hostdevs_take_local(domain, &error) && devices)
+    if (check_cards(domain->live, &error) && qemu_hostdevs_take_local(domain, &error) && devices)
         take(domain, devices, done, data);
     else
         done(domain, error, data);
@@ -269,6 +289,10 @@ qemu_hostdevs_take_one(QemuDomain *domain, int class, gpointer device, QemuDone 
     g_variant_builder_init(&builder, G_VARIANT_TYPE("a(sb)"));
     gboolean is_pci = add_device(&builder, class, device);
     g_autoptr(GVariant) devices = g_variant_ref_sink(g_variant_builder_end(&builder));
+    if (class == VB_DOMAIN_CLASS_NET && !check_card(device, &error)) {
+        done(domain, error, data);
+        return;
+    }
     if (is_pci && check_not_ours(domain, devices, &error)) {
         take(domain, devices, done, data);
         return;
