@@ -138,6 +138,7 @@ def test_bad_requests(stack, guest_xml):
     before = stack.virsh("dumpxml", NAME).out
     domain = stack.open().lookupByName(NAME)
     for params, reason in (({"vcpu_quota": 18000000000000000}, "value of 'vcpu_quota' is out of range"),
+                           ({"global_quota": 1}, r"value of 'global_quota' is out of range \[1000, 17592186044415\]"),
                            ({"vcpu_period": 10}, "value of 'vcpu_period' is out of range"),
                            ({"cpu_shares": 999999999}, "must be in range|out of range")):
         with pytest.raises(Exception, match=reason):

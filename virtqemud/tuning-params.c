@@ -61,7 +61,7 @@ set_signed(const QemuTuningParam *param, VbDomainDef *def, GVariant *value, GErr
     }
 #define QUOTA(text, member)                                                                        \
     {                                                                                              \
-        text, "x", -1, 17592186044415, get_signed, set_signed,                                     \
+        text, "x", 1000, 17592186044415, get_signed, set_signed,                                   \
             G_STRUCT_OFFSET(VbDomainCputune, member)                                               \
     }
 static const QemuTuningParam scheduler_params[] = {
@@ -256,7 +256,7 @@ check_number(const QemuTuningParam *param, GVariant *value, GError **error)
         return TRUE;
     number = *param->type == 'x' ? g_variant_get_int64(value)
                                  : (gint64)MIN(g_variant_get_uint64(value), (guint64)G_MAXINT64);
-    return (number >= param->min && number <= param->max) ||
+    return number <= 0 || (number >= param->min && number <= param->max) ||
            vb_error_set(error, VIR_ERR_INVALID_ARG,
                         "value of '%s' is out of range [%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT
                         "]",

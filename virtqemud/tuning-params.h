@@ -8,7 +8,7 @@ typedef struct _QemuTuningParam QemuTuningParam;
 struct _QemuTuningParam {
     const char *name;
     const char *type; /* of the variant */
-    gint64 min, max;  /* of numbers; max 0: none */
+    gint64 min, max;  /* of numbers above 0, which is no limit; max 0: none */
     /* (transfer floating) */
     GVariant *(*get)(const QemuTuningParam *param, const VbDomainDef *def);
     gboolean (*set)(const QemuTuningParam *param, VbDomainDef *def, GVariant *value,
