@@ -54,6 +54,8 @@ gboolean qemu_caps_has_property(const QemuCaps *caps, const char *type, const ch
 gboolean qemu_caps_has_command(const QemuCaps *caps, const char *qmp_command);
 gboolean qemu_caps_has_option(const QemuCaps *caps, const char *option,
                               const char *parameter); /* parameter may be NULL */
+/* @path: as of query-qmp-schema, one of those that libvirt-flags.c asks for: "netdev_add/arg-type/+stream" */
+gboolean qemu_caps_has_schema(const QemuCaps *caps, const char *path);
 
 /* libvirt 9.0's words for all of it, which its status files hold; (transfer container), the words are static */
 GPtrArray *qemu_caps_libvirt_flags(const QemuCaps *caps);

@@ -302,10 +302,10 @@ has_option(const QemuCaps *caps, const char *what)
     return g_hash_table_contains(caps->options, what);
 }
 
-static gboolean
-has_schema(const QemuCaps *caps, const char *what)
+gboolean
+qemu_caps_has_schema(const QemuCaps *caps, const char *path)
 {
-    g_autofree char *fact = g_strconcat("schema:", what, NULL);
+    g_autofree char *fact = g_strconcat("schema:", path, NULL);
     return g_hash_table_contains(caps->facts, fact);
 }
 
@@ -333,7 +333,7 @@ static const struct {
     FactTest test;
 } kinds[] = {
     {"type:", has_type},       {"property:", has_property}, {"off:", is_off},
-    {"command:", has_command}, {"option:", has_option},     {"schema:", has_schema},
+    {"command:", has_command}, {"option:", has_option},     {"schema:", qemu_caps_has_schema},
     {"since:", is_since},      {"arch:", is_arch},          {"accel:", has_accel},
 };
 

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define STREAM_VERSION 7002000 /* Source: QEMU's qapi/net.json, NetdevStreamOptions: since 7.2 */
-
 /* ---- host side ---- */
 
 static void
@@ -47,7 +45,7 @@ add_passt(QemuBuild *build, VbJsonWriter *json, const VbDomainNet *net, GError *
     g_autofree char *path =
         qemu_command_passt_socket(options->run_dir, options->domain_dir, net->info.alias);
 
-    if (qemu_caps_get_version(build->caps) < STREAM_VERSION)
+    if (!qemu_caps_has_schema(build->caps, "netdev_add/arg-type/+stream"))
         return vb_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
                             "the passt network backend is not supported with this QEMU binary");
     vb_json_add_string(json, "type", "stream");
